@@ -1,0 +1,221 @@
+"""This module turns what clients see (specs, tasks, attempts, events, logs) into wire messages and back.
+
+Every `x_from_proto` raises `Invalid`, naming the field, when a message is missing or an enum unknown;
+whether the values make sense is `domain.validate`'s business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, OUTCOME_KIND, TASK_STATE
+from ganger_core.domain.errors import Invalid
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    LogStream,
+    Outcome,
+    Task,
+    TaskSpec,
+)
+from ganger_core.wire.v1 import task_pb2 as pb
+
+
+def require(message: Message, name: str, field: str) -> None:
+    """Raise `Invalid` when the sub-message `name` of `message`, called `field` to people, was left out."""
+    if not message.HasField(name):
+        raise Invalid(f"{field} is missing", field=field)
+
+
+def resources_to_proto(x: Resources) -> pb.Resources:
+    """Amounts of each kind."""
+    return pb.Resources(cpu_milli=x.cpu_milli, memory_bytes=x.memory_bytes, slots=x.slots)
+
+
+def resources_from_proto(p: pb.Resources) -> Resources:
+    """Amounts of each kind."""
+    return Resources(p.cpu_milli, p.memory_bytes, p.slots)
+
+
+def spec_to_proto(x: TaskSpec) -> pb.TaskSpec:
+    """What a user asked for; the texts must have passed `check_spec`, the wire cannot hold lone surrogates."""
+    return pb.TaskSpec(
+        command=x.command,
+        name=x.name,
+        env=[pb.EnvVar(name=name, value=value) for name, value in x.env],
+        workdir=x.workdir,
+        resources=resources_to_proto(x.resources),
+        priority=x.priority,
+    )
+
+
+def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
+    """What a user asked for, not yet checked."""
+    require(p, "resources", f"{field}.resources")
+    return TaskSpec(
+        command=tuple(p.command),
+        name=p.name,
+        env=tuple([(e.name, e.value) for e in p.env]),
+        workdir=p.workdir,
+        resources=resources_from_proto(p.resources),
+        priority=p.priority,
+    )
+
+
+def outcome_to_proto(x: Outcome) -> pb.Outcome:
+    """How an attempt ended."""
+    return pb.Outcome(
+        kind=OUTCOME_KIND.to_proto[x.kind],
+        exit_code=x.exit_code,
+        signal=x.signal,
+        message=x.message,
+        log_incomplete=x.log_incomplete,
+    )
+
+
+def outcome_from_proto(p: pb.Outcome, field: str = "outcome") -> Outcome:
+    """How an attempt ended; `exit_code` and `signal` are None when left out."""
+    return Outcome(
+        kind=OUTCOME_KIND.from_proto(p.kind, f"{field}.kind"),
+        exit_code=p.exit_code if p.HasField("exit_code") else None,
+        signal=p.signal if p.HasField("signal") else None,
+        message=p.message,
+        log_incomplete=p.log_incomplete,
+    )
+
+
+def attempt_ref_to_proto(x: AttemptRef) -> pb.AttemptRef:
+    """The name of an attempt."""
+    return pb.AttemptRef(task_id=x.task_id, token=x.token)
+
+
+def attempt_ref_from_proto(p: pb.AttemptRef) -> AttemptRef:
+    """The name of an attempt."""
+    return AttemptRef(p.task_id, p.token)
+
+
+def attempt_to_proto(x: Attempt) -> pb.Attempt:
+    """One attempt, without the tails of its logs: those are the master's and are read as logs."""
+    return pb.Attempt(
+        ref=attempt_ref_to_proto(x.ref),
+        worker_id=x.worker_id,
+        worker_name=x.worker_name,
+        state=ATTEMPT_STATE.to_proto[x.state],
+        planned_by=x.planned_by,
+        phase=x.phase,
+        assigned_ms=x.assigned_ms,
+        started_ms=x.started_ms,
+        ended_ms=x.ended_ms,
+        outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
+        stdout_bytes=x.stdout_bytes,
+        stderr_bytes=x.stderr_bytes,
+    )
+
+
+def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
+    """One attempt; its log tails are empty, the wire does not carry them."""
+    require(p, "ref", f"{field}.ref")
+    return Attempt(
+        ref=attempt_ref_from_proto(p.ref),
+        worker_id=p.worker_id,
+        worker_name=p.worker_name,
+        state=ATTEMPT_STATE.from_proto(p.state, f"{field}.state"),
+        planned_by=p.planned_by,
+        assigned_ms=p.assigned_ms,
+        phase=p.phase,
+        started_ms=p.started_ms,
+        ended_ms=p.ended_ms,
+        outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
+        stdout_bytes=p.stdout_bytes,
+        stderr_bytes=p.stderr_bytes,
+    )
+
+
+def task_to_proto(x: Task) -> pb.Task:
+    """One task."""
+    return pb.Task(
+        id=x.id,
+        owner=x.owner,
+        spec=spec_to_proto(x.spec),
+        state=TASK_STATE.to_proto[x.state],
+        reason=x.reason,
+        version=x.version,
+        token=x.token,
+        submitted_ms=x.submitted_ms,
+        started_ms=x.started_ms,
+        finished_ms=x.finished_ms,
+        outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
+    )
+
+
+def task_from_proto(p: pb.Task, field: str = "task") -> Task:
+    """One task."""
+    require(p, "spec", f"{field}.spec")
+    return Task(
+        id=p.id,
+        owner=p.owner,
+        spec=spec_from_proto(p.spec, f"{field}.spec"),
+        state=task_state_from_proto(p.state, f"{field}.state"),
+        submitted_ms=p.submitted_ms,
+        version=p.version,
+        reason=p.reason,
+        token=p.token,
+        started_ms=p.started_ms,
+        finished_ms=p.finished_ms,
+        outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
+    )
+
+
+def event_to_proto(x: Event) -> pb.Event:
+    """One transition of one task."""
+    return pb.Event(
+        seq=x.seq,
+        at_ms=x.at_ms,
+        task_id=x.task_id,
+        owner=x.owner,
+        state=TASK_STATE.to_proto[x.state],
+        token=x.token,
+        worker_name=x.worker_name,
+        reason=x.reason,
+        outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
+    )
+
+
+def event_from_proto(p: pb.Event, field: str = "event") -> Event:
+    """One transition of one task."""
+    return Event(
+        seq=p.seq,
+        at_ms=p.at_ms,
+        task_id=p.task_id,
+        owner=p.owner,
+        state=task_state_from_proto(p.state, f"{field}.state"),
+        token=p.token,
+        worker_name=p.worker_name,
+        reason=p.reason,
+        outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
+    )
+
+
+def task_state_to_proto(x: TaskState) -> Any:
+    """A task's state, as the number that the stubs call `TaskState`."""
+    return TASK_STATE.to_proto[x]
+
+
+def task_state_from_proto(p: int, field: str = "state") -> TaskState:
+    """A task's state."""
+    return TASK_STATE.from_proto(p, field)
+
+
+def log_stream_to_proto(x: LogStream) -> Any:
+    """One of the two streams of an attempt, as the number that the stubs call `LogStream`."""
+    return LOG_STREAM.to_proto[x]
+
+
+def log_stream_from_proto(p: int, field: str = "stream") -> LogStream:
+    """One of the two streams of an attempt."""
+    return LOG_STREAM.from_proto(p, field)

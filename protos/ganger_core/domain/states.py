@@ -1,0 +1,178 @@
+"""This module holds every legal state and move of tasks, attempts and workers: one table each.
+
+Everything that decides whether a move is legal lives here. The tables do not know who asks; a move
+that is not in its table raises `IllegalMove`. The diagrams in ARCHITECTURE.md are printed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "PENDING"  # accepted and durable, waiting for its turn, resources or a decision
+    SCHEDULED = "SCHEDULED"  # a plan gave it a worker; the attempt is assigned, not yet accepted
+    STARTING = "STARTING"  # the worker has it and prepares it
+    RUNNING = "RUNNING"  # its process lives, or it has ended and its last log bytes are on their way
+    STOPPING = "STOPPING"  # told to stop, not yet gone
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class AttemptState(StrEnum):
+    """Where one try of a task on one worker stands."""
+
+    ASSIGNED = "ASSIGNED"  # written down for a worker
+    STARTING = "STARTING"  # accepted by the worker
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"  # the worker is told to stop it
+    ENDED = "ENDED"  # its process is gone and how it ended is known
+    REJECTED = "REJECTED"  # the worker refused it
+    REVOKED = "REVOKED"  # taken back before it started
+    LOST = "LOST"  # its worker, or every trace of it, is gone
+
+
+class WorkerState(StrEnum):
+    """How a worker stands in the registry. SUSPECT is derived from the heartbeat's age, never stored."""
+
+    UP = "UP"
+    SUSPECT = "SUSPECT"  # late: gets no new work
+    LOST = "LOST"  # silent too long: its free capacity does not count
+
+
+class TaskEvent(StrEnum):
+    """What can happen to a task."""
+
+    ASSIGNED = "assigned"
+    WITHDRAWN = "withdrawn"  # revoked, rejected or expired before it started
+    ACCEPTED = "accepted"
+    STARTED = "started"
+    STOP_ASKED = "stop_asked"
+    REQUEUED = "requeued"  # its attempt was lost
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AttemptEvent(StrEnum):
+    """What can happen to an attempt. Reports may jump forward: a short task is told in one message."""
+
+    ACCEPTED = "accepted"
+    STARTED = "started"
+    STOP_ASKED = "stop_asked"
+    ENDED = "ended"
+    REJECTED = "rejected"
+    REVOKED = "revoked"
+    LOST = "lost"
+
+
+class WorkerEvent(StrEnum):
+    """What can happen to a worker."""
+
+    REGISTERED = "registered"
+    HEARTBEAT = "heartbeat"
+    SILENT = "silent"
+
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
+
+
+class IllegalMove(Exception):
+    """This state does not allow this event."""
+
+
+_T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, WorkerState, WorkerEvent
+
+TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
+    _T.PENDING: {_TE.ASSIGNED: _T.SCHEDULED, _TE.CANCELLED: _T.CANCELLED},
+    _T.SCHEDULED: {
+        _TE.WITHDRAWN: _T.PENDING,
+        _TE.REQUEUED: _T.PENDING,
+        _TE.ACCEPTED: _T.STARTING,
+        _TE.STARTED: _T.RUNNING,
+        _TE.STOP_ASKED: _T.STOPPING,
+        _TE.SUCCEEDED: _T.SUCCEEDED,
+        _TE.FAILED: _T.FAILED,
+        _TE.CANCELLED: _T.CANCELLED,
+    },
+    _T.STARTING: {
+        _TE.WITHDRAWN: _T.PENDING,
+        _TE.REQUEUED: _T.PENDING,
+        _TE.STARTED: _T.RUNNING,
+        _TE.STOP_ASKED: _T.STOPPING,
+        _TE.SUCCEEDED: _T.SUCCEEDED,
+        _TE.FAILED: _T.FAILED,
+    },
+    _T.RUNNING: {
+        _TE.REQUEUED: _T.PENDING,
+        _TE.STOP_ASKED: _T.STOPPING,
+        _TE.SUCCEEDED: _T.SUCCEEDED,
+        _TE.FAILED: _T.FAILED,
+    },
+    _T.STOPPING: {_TE.SUCCEEDED: _T.SUCCEEDED, _TE.FAILED: _T.FAILED, _TE.CANCELLED: _T.CANCELLED},
+    _T.SUCCEEDED: {},
+    _T.FAILED: {},
+    _T.CANCELLED: {},
+}
+
+_GONE = {_AE.ENDED: _A.ENDED, _AE.LOST: _A.LOST}
+ATTEMPT_MOVES: Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]] = {
+    _A.ASSIGNED: {
+        _AE.ACCEPTED: _A.STARTING,
+        _AE.STARTED: _A.RUNNING,
+        _AE.STOP_ASKED: _A.STOPPING,
+        _AE.REJECTED: _A.REJECTED,
+        _AE.REVOKED: _A.REVOKED,
+        **_GONE,
+    },
+    _A.STARTING: {
+        _AE.STARTED: _A.RUNNING,
+        _AE.STOP_ASKED: _A.STOPPING,
+        _AE.REJECTED: _A.REJECTED,
+        _AE.REVOKED: _A.REVOKED,
+        **_GONE,
+    },
+    _A.RUNNING: {_AE.STOP_ASKED: _A.STOPPING, **_GONE},
+    # A worker may refuse or give back what it was told to stop before it ever started.
+    _A.STOPPING: {_AE.REJECTED: _A.REJECTED, _AE.REVOKED: _A.REVOKED, **_GONE},
+    _A.ENDED: {},
+    _A.REJECTED: {},
+    _A.REVOKED: {},
+    _A.LOST: {},
+}
+
+WORKER_MOVES: Mapping[WorkerState, Mapping[WorkerEvent, WorkerState]] = {
+    _W.UP: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.SILENT: _W.LOST},
+    _W.SUSPECT: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.SILENT: _W.LOST},
+    _W.LOST: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP},
+}
+
+TASK_FINAL = frozenset(state for state, moves in TASK_MOVES.items() if not moves)
+ATTEMPT_FINAL = frozenset(state for state, moves in ATTEMPT_MOVES.items() if not moves)
+
+
+def advance(table: Mapping[S, Mapping[E, S]], state: S, event: E) -> S:
+    """The state after `event`; raises `IllegalMove` when the table does not allow it."""
+    try:
+        return table[state][event]
+    except KeyError:
+        raise IllegalMove(f"{type(state).__name__} {state} does not allow {event}") from None
+
+
+def diagram(table: Mapping[S, Mapping[E, S]]) -> str:
+    """The table as a Mermaid state diagram, one line per pair of states."""
+    lines = ["stateDiagram-v2"]
+    for state, moves in table.items():
+        targets: dict[S, list[str]] = {}
+        for event, target in moves.items():
+            targets.setdefault(target, []).append(event.value)
+        lines += [f"    {state} --> {target}: {', '.join(events)}" for target, events in targets.items()]
+        if not moves:
+            lines.append(f"    {state} --> [*]")
+    return "\n".join(lines)

@@ -1,0 +1,246 @@
+"""This module says what a task, an attempt and an outcome are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
+
+DEFAULT_PRIORITY = 50
+DEFAULT_RESOURCES = Resources(cpu_milli=1000, memory_bytes=0, slots=1)
+LOG_TAIL_BYTES = 16 * 1024  # the last bytes of each stream that ride inside the final report
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder."""
+
+    command: tuple[str, ...]
+    name: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    workdir: str = ""
+    resources: Resources = DEFAULT_RESOURCES
+    priority: int = DEFAULT_PRIORITY
+
+
+class OutcomeKind(StrEnum):
+    """How an attempt ended."""
+
+    OK = "OK"
+    EXIT_NONZERO = "EXIT_NONZERO"
+    SIGNALLED = "SIGNALLED"
+    LAUNCH_FAILED = "LAUNCH_FAILED"  # no process came to be: not found, not executable, bad folder
+    CANCELLED = "CANCELLED"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, in full. `exit_code` follows the shells' habit: 126, 127, 128 + signal."""
+
+    kind: OutcomeKind
+    exit_code: int | None = None
+    signal: int | None = None
+    message: str = ""
+    log_incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """Names one attempt: the task's id and the attempt's number, which is its fencing token."""
+
+    task_id: int
+    token: int
+
+    def __str__(self) -> str:
+        return f"{self.task_id}.{self.token}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a task on one worker. `planned_by` names who placed it: `planner` or `first-fit`.
+
+    Times are Unix milliseconds of the master's wall clock, 0 while not reached. `stdout_bytes` and
+    `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
+    """
+
+    ref: AttemptRef
+    worker_id: str
+    worker_name: str
+    state: AttemptState
+    planned_by: str
+    assigned_ms: int
+    phase: str = ""
+    started_ms: int = 0
+    ended_ms: int = 0
+    outcome: Outcome | None = None
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    stdout_tail: bytes = b""
+    stderr_tail: bytes = b""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may hold capacity of its worker."""
+        return self.state not in ATTEMPT_FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is."""
+
+    id: int
+    owner: str
+    spec: TaskSpec
+    state: TaskState
+    submitted_ms: int
+    version: int = 1
+    reason: str = ""
+    token: int = 0  # of the newest attempt; 0 before the first
+    started_ms: int = 0
+    finished_ms: int = 0
+    outcome: Outcome | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it can never change again."""
+        return self.state in TASK_FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One transition of one task, as the feed tells it. `seq` grows by one with every event of the cluster."""
+
+    seq: int
+    at_ms: int
+    task_id: int
+    owner: str
+    state: TaskState
+    token: int = 0
+    worker_name: str = ""
+    reason: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProfile:
+    """What a worker says of itself when it registers. `incarnation` grows with every start of the daemon."""
+
+    id: str
+    name: str
+    incarnation: int
+    host: str
+    boot_id: str
+    capacity: Resources
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUsage:
+    """What a worker measured last: share of its CPUs busy (0-100), memory in use and in all."""
+
+    cpu_percent: float = 0.0
+    memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker as the master knows it; `free` is its capacity less what live attempts hold."""
+
+    profile: WorkerProfile
+    state: WorkerState
+    free: Resources
+    usage: WorkerUsage
+    heartbeat_age_s: float
+    attempts: tuple[AttemptRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartOrder:
+    """Tell a worker to start an attempt; it keeps the attempt alive for `lease_s` from each answered heartbeat.
+
+    `state` is what the master knows of it: ASSIGNED may start now; anything later must be held by the
+    worker already, which otherwise reports it LOST and does not start it a second time.
+    """
+
+    ref: AttemptRef
+    spec: TaskSpec
+    lease_s: float
+    state: AttemptState = AttemptState.ASSIGNED
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """Tell a worker to end an attempt: SIGTERM to everything it started, SIGKILL `grace_s` later."""
+
+    ref: AttemptRef
+    grace_s: float
+    reason: str
+
+
+Order = StartOrder | StopOrder
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBatch:
+    """What a worker should do next.
+
+    `sync` says that `orders` is the whole of what this worker should hold (a StartOrder for each attempt
+    that should live, a StopOrder for each that should end): what it holds beyond that it must end. The
+    others are increments. `order_seq` grows by one per batch of one registration.
+    """
+
+    order_seq: int
+    sync: bool
+    orders: tuple[Order, ...]
+
+
+class ReportKind(StrEnum):
+    """What a worker tells of an attempt."""
+
+    ACCEPTED = "ACCEPTED"
+    STARTED = "STARTED"
+    ENDED = "ENDED"
+    REJECTED = "REJECTED"
+    REVOKED = "REVOKED"  # told to stop before it started; it will never start
+    LOST = "LOST"  # the worker holds no trace of it, and it does not run
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report on one attempt, repeated until acknowledged. Times are ages: seconds before sending.
+
+    `started_age_s` is None while it never started. An ENDED report carries the outcome, the streams'
+    whole lengths and their last bytes (at most `LOG_TAIL_BYTES` each).
+    """
+
+    ref: AttemptRef
+    kind: ReportKind
+    age_s: float = 0.0
+    started_age_s: float | None = None
+    message: str = ""
+    outcome: Outcome | None = None
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    stdout_tail: bytes = b""
+    stderr_tail: bytes = b""
+
+
+class LogStream(StrEnum):
+    """The two streams of an attempt."""
+
+    STDOUT = "STDOUT"
+    STDERR = "STDERR"
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Raw bytes of one stream of one attempt, starting at `offset`."""
+
+    ref: AttemptRef
+    stream: LogStream
+    offset: int
+    data: bytes

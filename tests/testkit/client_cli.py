@@ -1,0 +1,75 @@
+"""This module runs command lines of the client in the test's own process, against a scripted master."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from ganger.cli.main import main
+from testkit.builders import a_worker
+from testkit.client_master import START_MS, ScriptedMaster, a_scripted_master, a_worker_view
+
+_GIVEN = ("GANGER_ADDR", "GANGER_TOKEN_FILE", "GANGER_EXIT_ERROR", "GANGER_DEBUG")
+
+
+@dataclass
+class Result:
+    """What a command wrote and how it exited."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Cli:
+    """Runs commands against one master, which has one worker."""
+
+    def __init__(self, master: ScriptedMaster, capture: pytest.CaptureFixture[bytes]) -> None:
+        self.master = master
+        self._capture = capture
+
+    def __call__(self, *words: str) -> Result:
+        """One command line."""
+        with pytest.raises(SystemExit) as exited:
+            main(["--state-dir", str(self.master.folder), *words])
+        out, err = self._capture.readouterr()
+        code = exited.value.code
+        assert isinstance(code, int)
+        return Result(code, out.decode(), err.decode())
+
+
+@contextlib.contextmanager
+def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """A command line in UTC, 100 seconds after the master's first moment."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    for variable in _GIVEN:
+        monkeypatch.delenv(variable, raising=False)
+    now_ns = (START_MS + 100_000) * 1_000_000
+    for module in ("ls", "show"):
+        clock = SimpleNamespace(time_ns=lambda: now_ns, strftime=time.strftime, localtime=time.localtime)
+        monkeypatch.setattr(f"ganger.cli.{module}.time", clock)
+    with a_scripted_master() as master:
+        master.workers = [a_worker_view(a_worker())]
+        yield Cli(master, capture)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def running_as(master: ScriptedMaster, *steps: object) -> None:
+    """Let the next task run through `steps`, each a call with its id, once it is submitted."""
+
+    def script(task_id: int) -> None:
+        for step in steps:
+            step(task_id)  # type: ignore[operator]
+
+    def on_submit(task_id: int) -> None:
+        threading.Thread(target=script, args=(task_id,), name="script").start()
+
+    master.on_submit = on_submit

@@ -1,0 +1,202 @@
+"""This module is a master for tests of the client: a real gRPC server whose tasks move when the test says so.
+
+It speaks the wire protocol with the real converters, guard and status table; what a real master decides
+(placing, running, ending) is scripted, and so are its failures: refused calls, lost answers, cut streams.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from ganger_core.domain.errors import AlreadyExists
+from ganger_core.domain.principal import Principal, Role
+from ganger_core.domain.states import AttemptState, TaskState, WorkerState
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    LogStream,
+    Outcome,
+    OutcomeKind,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+    WorkerUsage,
+    WorkerView,
+)
+from ganger_core.rpc.channels import server_options
+from ganger_core.rpc.guard import Guard, Tokens
+from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
+from testkit.client_services import Failures, TaskService, WorkerService
+
+A_TOKEN = "a-token-of-the-test"  # noqa: S105
+START_MS = 1_700_000_000_000
+_OWNER = Principal("tester", Role.ADMIN)
+
+
+class ScriptedMaster:
+    """The server and what the test tells it. Use as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0  # on the loopback address, once started
+        self.guard = Guard(Tokens.single(A_TOKEN, _OWNER), _OWNER)
+        self.changed = threading.Condition()
+        self.requests: dict[str, list[Any]] = defaultdict(list)  # by method: every call that arrived
+        self.tasks: dict[int, Task] = {}
+        self.attempts: dict[int, list[Attempt]] = {}
+        self.events: list[Event] = []
+        self.logs: dict[tuple[AttemptRef, LogStream], bytes] = {}
+        self.workers: list[WorkerView] = []
+        self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
+        self.failures = Failures()
+        self.overlap = 0  # how many events or bytes a stream that is carried on repeats
+        self.generation = 0
+        self.watchers = 0  # open streams
+        self.on_submit: Callable[[int], None] = lambda task_id: None
+
+    def __enter__(self) -> ScriptedMaster:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Serve at the address; what was known before a stop is known again."""
+        self._pool = ThreadPoolExecutor(32, thread_name_prefix="scripted-master")
+        self._server = grpc.server(self._pool, options=server_options())
+        task_pb2_grpc.add_TaskServiceServicer_to_server(TaskService(self), self._server)
+        workers = WorkerService(self)  # type: ignore[abstract]
+        worker_pb2_grpc.add_WorkerServiceServicer_to_server(workers, self._server)
+        self._server.add_insecure_port(f"unix:{self.folder / 'socket'}")
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def stop(self) -> None:
+        """Go away at once: open calls break."""
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+        self._server.stop(grace=None).wait()
+        self._pool.shutdown()
+
+    def submit(self, spec: TaskSpec) -> int:
+        """A new waiting task."""
+        with self.changed:
+            task_id = len(self.tasks) + 1
+            self.tasks[task_id] = Task(
+                task_id, _OWNER.name, spec, TaskState.PENDING, START_MS + 1000 * task_id, reason="queued"
+            )
+            self.attempts[task_id] = []
+            self._tell(self.tasks[task_id])
+        self.on_submit(task_id)
+        return task_id
+
+    def run(self, task_id: int, worker: str = "w1", *, planned_by: str = "planner") -> AttemptRef:
+        """A new attempt of the task runs on `worker`."""
+        with self.changed:
+            task = self.tasks[task_id]
+            ref = AttemptRef(task_id, task.token + 1)
+            started = task.submitted_ms + 500
+            self.attempts[task_id].append(
+                Attempt(ref, f"id-{worker}", worker, AttemptState.RUNNING, planned_by, started - 100)
+            )
+            self._attempt(task_id, started_ms=started)
+            self._task(task_id, state=TaskState.RUNNING, token=ref.token, started_ms=started, reason="")
+        return ref
+
+    def write(self, task_id: int, data: bytes, stream: LogStream = LogStream.STDOUT) -> None:
+        """The task's present attempt writes `data`."""
+        with self.changed:
+            key = AttemptRef(task_id, self.tasks[task_id].token), stream
+            self.logs[key] = self.logs.get(key, b"") + data
+            self.changed.notify_all()
+
+    def end(self, task_id: int, code: int = 0, outcome: Outcome | None = None) -> None:
+        """The task ends with an exit code, or with `outcome`."""
+        kind = OutcomeKind.EXIT_NONZERO if code else OutcomeKind.OK
+        ended = outcome or Outcome(kind, code)
+        cancelled = ended.kind is OutcomeKind.CANCELLED
+        failed = TaskState.CANCELLED if cancelled else TaskState.FAILED
+        state = TaskState.SUCCEEDED if ended.kind is OutcomeKind.OK else failed
+        with self.changed:
+            finished = self.tasks[task_id].submitted_ms + 2000
+            if self.attempts[task_id]:
+                self._attempt(task_id, state=AttemptState.ENDED, ended_ms=finished, outcome=ended)
+            self._task(task_id, state=state, finished_ms=finished, outcome=ended, reason=ended.message)
+
+    def lose(self, task_id: int, why: str = "worker w1 was lost") -> None:
+        """The task's attempt is lost; the task waits again."""
+        with self.changed:
+            self._attempt(task_id, state=AttemptState.LOST, outcome=Outcome(OutcomeKind.LOST, message=why))
+            self._task(task_id, state=TaskState.PENDING, reason=why, started_ms=0)
+
+    def explain(self, task_id: int, reason: str) -> None:
+        """Change why the task waits, without an event, as a real master does."""
+        with self.changed:
+            self.tasks[task_id] = replace(self.tasks[task_id], reason=reason)
+
+    def once(self, request: Any, do: Callable[[], Any]) -> Any:
+        """The answer to a request, made only the first time its id comes."""
+        key = request.request_id
+        assert key, "every change carries a request id"
+        if key not in self._answers:
+            self._answers[key] = (request, do())
+        first, answer = self._answers[key]
+        if first != request:
+            raise AlreadyExists("this request id was used for another request")
+        return answer
+
+    def _attempt(self, task_id: int, **changes: Any) -> None:
+        self.attempts[task_id][-1] = replace(self.attempts[task_id][-1], **changes)
+
+    def _task(self, task_id: int, **changes: Any) -> None:
+        self.tasks[task_id] = replace(self.tasks[task_id], **changes)
+        self._tell(self.tasks[task_id])
+
+    def _tell(self, task: Task) -> None:
+        worker = self.attempts[task.id][-1].worker_name if self.attempts[task.id] else ""
+        seq = len(self.events) + 1
+        self.events.append(
+            Event(
+                seq,
+                START_MS + seq,
+                task.id,
+                task.owner,
+                task.state,
+                task.token,
+                worker,
+                task.reason,
+                task.outcome,
+            )
+        )
+        self.changed.notify_all()
+
+
+def a_worker_view(profile: WorkerProfile, *, state: WorkerState = WorkerState.UP) -> WorkerView:
+    """A worker that is idle and was heard of half a second ago."""
+    usage = WorkerUsage(12.5, 2**30, profile.capacity.memory_bytes)
+    return WorkerView(profile, state, profile.capacity, usage, 0.5, ())
+
+
+@contextlib.contextmanager
+def a_scripted_master() -> Iterator[ScriptedMaster]:
+    """A master that listens where the clients of its `folder` look for one."""
+    folder = Path(tempfile.mkdtemp(prefix="gg"))  # short: a socket's path has at most 107 bytes
+    try:
+        with ScriptedMaster(folder) as master:
+            yield master
+    finally:
+        shutil.rmtree(folder)

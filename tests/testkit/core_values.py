@@ -1,0 +1,270 @@
+"""This module pairs every message that has a converter with a strategy for its values and a value that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ganger_core.convert import plan as plans
+from ganger_core.convert import task as tasks
+from ganger_core.convert import worker as workers
+from ganger_core.domain.placement import fleet_digest
+from ganger_core.domain.plan import (
+    Assignment,
+    Fleet,
+    GroupRefusal,
+    Plan,
+    PlanOptions,
+    PlanReport,
+    Refusal,
+    RefusalCode,
+    ShapeDemand,
+    Snapshot,
+)
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import AttemptState, TaskState, WorkerState
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    LogChunk,
+    LogStream,
+    OrderBatch,
+    Outcome,
+    OutcomeKind,
+    Report,
+    ReportKind,
+    StartOrder,
+    StopOrder,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+    WorkerUsage,
+    WorkerView,
+)
+
+int64 = st.integers(-(2**63), 2**63 - 1)
+int32 = st.integers(-(2**31), 2**31 - 1)
+index = st.integers(0, 2**31 - 1)
+number = st.floats(allow_nan=False)
+text = st.text(max_size=8)
+data = st.binary(max_size=8)
+
+resources = st.builds(Resources, int64, int64, int64)
+specs = st.builds(
+    TaskSpec,
+    command=st.lists(text, max_size=3).map(tuple),
+    name=text,
+    env=st.lists(st.tuples(text, text), max_size=3).map(tuple),
+    workdir=text,
+    resources=resources,
+    priority=int32,
+)
+outcomes = st.builds(
+    Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
+)
+refs = st.builds(AttemptRef, int64, int64)
+attempts = st.builds(
+    Attempt,
+    refs,
+    text,
+    text,
+    st.sampled_from(AttemptState),
+    text,
+    int64,
+    text,
+    int64,
+    int64,
+    st.none() | outcomes,
+    int64,
+    int64,
+)
+task_values = st.builds(
+    Task,
+    int64,
+    text,
+    specs,
+    st.sampled_from(TaskState),
+    int64,
+    int64,
+    text,
+    int64,
+    int64,
+    int64,
+    st.none() | outcomes,
+)
+events = st.builds(
+    Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
+)
+profiles = st.builds(WorkerProfile, text, text, int64, text, text, resources, text)
+usages = st.builds(WorkerUsage, number, int64, int64)
+views = st.builds(
+    WorkerView,
+    profiles,
+    st.sampled_from(WorkerState),
+    resources,
+    usages,
+    number,
+    st.lists(refs, max_size=3).map(tuple),
+)
+orders = st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState)) | st.builds(
+    StopOrder, refs, number, text
+)
+batches = st.builds(OrderBatch, int64, st.booleans(), st.lists(orders, max_size=3).map(tuple))
+reports = st.builds(
+    Report,
+    refs,
+    st.sampled_from(ReportKind),
+    number,
+    st.none() | number,
+    text,
+    st.none() | outcomes,
+    int64,
+    int64,
+    data,
+    data,
+)
+chunks = st.builds(LogChunk, refs, st.sampled_from(LogStream), int64, data)
+shapes = st.builds(ShapeDemand, resources, int32, st.lists(int64, max_size=4).map(tuple))
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    """A few workers, some of the same capacity."""
+    capacities = draw(st.lists(resources, min_size=1, max_size=2))
+    ids = draw(st.lists(text, max_size=4))
+    return Fleet(tuple(ids), tuple(draw(st.sampled_from(capacities)) for _ in ids))
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Any amounts, also ones that make no sense."""
+    fleet = draw(fleets())
+    free = tuple(draw(resources) for _ in fleet.worker_ids)
+    return Snapshot(fleet, free, tuple(draw(st.lists(shapes, max_size=3))))
+
+
+refusals = st.builds(
+    Refusal,
+    index,
+    index,
+    st.lists(
+        st.builds(GroupRefusal, resources, index, st.sampled_from(RefusalCode), resources), max_size=3
+    ).map(tuple),
+)
+plan_values = st.builds(
+    Plan,
+    st.lists(st.builds(Assignment, int64, index), max_size=3).map(tuple),
+    st.lists(refusals, max_size=2).map(tuple),
+    int64,
+    int64,
+    text,
+    int64,
+    int64,
+    text,
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The converters of one message, a strategy for its values, and one value that sets every field."""
+
+    to_proto: Callable[[Any], Any]
+    from_proto: Callable[[Any], Any]
+    values: st.SearchStrategy[Any]
+    full: Any
+
+
+def _snapshot_from_proto(message: Any) -> Snapshot:
+    fleet = plans.fleet_from_proto(message.fleet)
+    assert message.fleet_digest == fleet_digest(fleet)
+    return plans.snapshot_from_proto(message, fleet)
+
+
+_R = Resources(1500, 2**40, 7)
+_REF = AttemptRef(7, 3)
+_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9)
+_OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
+_PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
+_USAGE = WorkerUsage(12.5, 5, 9)
+_FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
+_REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
+
+PAIRS: dict[str, Pair] = {
+    "Resources": Pair(tasks.resources_to_proto, tasks.resources_from_proto, resources, _R),
+    "TaskSpec": Pair(tasks.spec_to_proto, tasks.spec_from_proto, specs, _SPEC),
+    "Outcome": Pair(tasks.outcome_to_proto, tasks.outcome_from_proto, outcomes, _OUTCOME),
+    "AttemptRef": Pair(tasks.attempt_ref_to_proto, tasks.attempt_ref_from_proto, refs, _REF),
+    "Attempt": Pair(
+        tasks.attempt_to_proto,
+        tasks.attempt_from_proto,
+        attempts,
+        Attempt(_REF, "i", "n", AttemptState.ENDED, "planner", 1, "p", 2, 3, _OUTCOME, 4, 5),
+    ),
+    "Task": Pair(
+        tasks.task_to_proto,
+        tasks.task_from_proto,
+        task_values,
+        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME),
+    ),
+    "Event": Pair(
+        tasks.event_to_proto,
+        tasks.event_from_proto,
+        events,
+        Event(1, 2, 3, "o", TaskState.FAILED, 4, "w", "r", _OUTCOME),
+    ),
+    "WorkerProfile": Pair(workers.profile_to_proto, workers.profile_from_proto, profiles, _PROFILE),
+    "WorkerUsage": Pair(workers.usage_to_proto, workers.usage_from_proto, usages, _USAGE),
+    "Worker": Pair(
+        workers.worker_to_proto,
+        workers.worker_from_proto,
+        views,
+        WorkerView(_PROFILE, WorkerState.SUSPECT, _R, _USAGE, 3.5, (_REF,)),
+    ),
+    "OrderBatch": Pair(
+        workers.order_batch_to_proto,
+        workers.order_batch_from_proto,
+        batches,
+        OrderBatch(
+            4, True, (StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING), StopOrder(_REF, 2.5, "why"))
+        ),
+    ),
+    "Report": Pair(
+        workers.report_to_proto,
+        workers.report_from_proto,
+        reports,
+        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e"),
+    ),
+    "LogChunk": Pair(
+        workers.log_chunk_to_proto,
+        workers.log_chunk_from_proto,
+        chunks,
+        LogChunk(_REF, LogStream.STDERR, 3, b"x"),
+    ),
+    "Fleet": Pair(plans.fleet_to_proto, plans.fleet_from_proto, fleets(), _FLEET),
+    "Snapshot": Pair(
+        lambda x: plans.snapshot_to_proto(x, with_fleet=True),
+        _snapshot_from_proto,
+        snapshots(),
+        Snapshot(_FLEET, _FLEET.capacities, (ShapeDemand(_R, 9, (4, 5)),)),
+    ),
+    "PlanOptions": Pair(
+        plans.options_to_proto, plans.options_from_proto, st.builds(PlanOptions, int64), PlanOptions(5)
+    ),
+    "Plan": Pair(
+        plans.plan_to_proto,
+        plans.plan_from_proto,
+        plan_values,
+        Plan((Assignment(4, 1),), (_REFUSAL,), 10, 20, "s", 3, 5, "d"),
+    ),
+    "PlanReport": Pair(
+        plans.plan_report_to_proto,
+        plans.plan_report_from_proto,
+        st.builds(PlanReport, number),
+        PlanReport(1.5),
+    ),
+}
+"""Every message with a converter of its own, by its name in `ganger.v1`."""

@@ -1,0 +1,135 @@
+"""This module is a whole master in one thread on a manual clock: real engine, queue, cycle, registry and store."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.placement import first_fit
+from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
+from ganger_core.domain.task import (
+    AttemptRef,
+    Event,
+    Order,
+    Report,
+    StartOrder,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+)
+from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, Told
+from ganger_master.cleanup import LEASE_MARGIN_S, Cleanup
+from ganger_master.cycle import Cycle, CycleResult
+from ganger_master.engine import Engine, Leaving, reserve_live
+from ganger_master.planning import Planning
+from ganger_master.queue import TaskQueue
+from ganger_master.registry import WorkerRegistry
+from ganger_master.restored import take_up
+from ganger_master.store import reader
+from ganger_master.store.writer import StoreWriter
+from ganger_master.transitions import Rules
+
+LEASE_S = 300.0
+
+
+class FirstFitPlanner:
+    """The planner's port served in this process, by the real first-fit."""
+
+    def plan(self, snapshot: Snapshot, options: PlanOptions) -> Plan:
+        """The plan for this snapshot."""
+        return first_fit(snapshot, options)
+
+
+class OneThreadMaster:
+    """Drives the master's rooms by hand. `kill` forgets everything in memory; a new one on the folder recovers."""
+
+    def __init__(self, folder: Path, clock: ManualClock) -> None:
+        self.clock = clock
+        self.path = folder / "ganger.db"
+        self._db, self.state = reader.open_store(self.path)
+        self.queue = TaskQueue()
+        self.registry = WorkerRegistry(suspect_after_s=15, lost_after_s=30)
+        now = clock.now()
+        for profile in self.state.workers.values():
+            self.registry.register(profile, now.steady_s, remembered=True)
+        reserve_live(self.state, self.registry, now)
+        self.queue.push(task for task in self.state.tasks.values() if task.state == "PENDING")
+        self.writer = StoreWriter(self._db, self._released, self._failed)
+        self.engine = Engine(
+            self.state, Rules(LEASE_S, 30), self.queue, self.registry, self.writer.submit, 30
+        )
+        hold = take_up(self.engine, self.state, now, LEASE_S + LEASE_MARGIN_S)
+        self.cycle = Cycle(
+            self.engine, self.queue, self.registry, Planning(FirstFitPlanner(), clock), clock, hold
+        )
+        self.cleanup = Cleanup(self.engine, self.registry, LEASE_S)
+        self.events: list[Event] = []  # what has left the master
+        self.orders: list[tuple[str, Order]] = []
+        self._request_ids = itertools.count(1)
+
+    def apply(self, *commands: Command) -> Answer:
+        """Apply commands and commit; returns the last answer or raises its refusal."""
+        answers = self.engine.apply(commands, self.clock.now()).answers
+        self.commit()
+        if isinstance(answers[-1], Exception):
+            raise answers[-1]
+        return answers[-1]
+
+    def commit(self) -> None:
+        """Let the store write what has gathered."""
+        while self.writer.run_once():
+            pass
+
+    def submit(self, *specs: TaskSpec, owner: str = "ann", request_id: str = "") -> int:
+        """Submit tasks; returns the first id."""
+        key = request_id or f"{id(self)}-{next(self._request_ids)}"
+        first = self.apply(Submit(Request(owner, key, repr(specs)), specs))
+        assert isinstance(first, int)
+        return first
+
+    def cancel(self, task_id: int, reason: str = "") -> Answer:
+        """Cancel a task."""
+        return self.apply(Cancel(Request("ann", f"c{next(self._request_ids)}", ""), task_id, reason))
+
+    def register(self, *workers: WorkerProfile) -> None:
+        """Register workers."""
+        for worker in workers:
+            self.apply(Register(worker))
+            self.registry.register(worker, self.clock.now().steady_s)
+            self.queue.unpark_all()
+
+    def run_cycle(self) -> CycleResult:
+        """One scheduling cycle, committed."""
+        result = self.cycle.run_once()
+        self.commit()
+        return result
+
+    def deliver(self, worker: WorkerProfile) -> list[AttemptRef]:
+        """Let the worker take its orders; returns the attempts that it is to start."""
+        mine = [order for worker_id, order in self.orders if worker_id == worker.id]
+        self.orders = [pair for pair in self.orders if pair[0] != worker.id]
+        leaving = self.engine.telling(worker.id, mine, self.clock.now())
+        return [order.ref for order in leaving if isinstance(order, StartOrder)]
+
+    def report(self, worker: WorkerProfile, *reports: Report, log_complete: bool = True) -> None:
+        """Let the worker report."""
+        self.apply(*(Told(worker.id, report, log_complete) for report in reports))
+
+    def task(self, task_id: int) -> Task:
+        """The task as the engine knows it."""
+        return self.state.tasks[task_id]
+
+    def kill(self) -> None:
+        """The process is gone: whatever was not committed never happened."""
+        self._db.close()
+
+    def _released(self, committed: object) -> None:
+        assert isinstance(committed, list)
+        for _, leaving in committed:
+            assert isinstance(leaving, Leaving)
+            self.events += leaving.events
+            self.orders += leaving.orders
+
+    def _failed(self, error: BaseException) -> None:
+        raise error
