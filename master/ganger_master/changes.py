@@ -1,0 +1,200 @@
+"""This module holds what can be asked of the engine, and what a step gives back: new values and effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    Order,
+    Report,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Makes a repeated call return the first one's answer: the caller, its request id, the digest of what it asked."""
+
+    owner: str
+    request_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A user submits tasks, all or none. Answer: the first id."""
+
+    request: Request
+    specs: tuple[TaskSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A user wants a task ended. Answer: the task's state right after.
+
+    `ended` is the final state of a task that is in the store alone; it stays that, and the request is noted.
+    """
+
+    request: Request
+    task_id: int
+    reason: str
+    ended: TaskState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Admission accepted it: the task goes to the worker. Answer: the attempt, or None if it no longer waits."""
+
+    task_id: int
+    worker_id: str
+    worker_name: str
+    planned_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """An assignment that has not left the master is taken back."""
+
+    ref: AttemptRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A worker's report. `log_complete` says that every byte of its streams is stored or rides in the report."""
+
+    worker_id: str
+    report: Report
+    log_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettleLog:
+    """The rest of an ended attempt's log has arrived, or is given up (`incomplete`): its task becomes final."""
+
+    ref: AttemptRef
+    incomplete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoseAttempt:
+    """An attempt's lease is over: its worker has ended it, or is gone."""
+
+    ref: AttemptRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A worker registered."""
+
+    profile: WorkerProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """What is older than it is kept for: ended tasks with their attempts, requests (owner, id), events by number."""
+
+    task_ids: tuple[int, ...] = ()
+    requests: tuple[tuple[str, str], ...] = ()
+    events_up_to: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRestore:
+    """What a restored database could not know is over: the master works on as always."""
+
+
+Command = (
+    Submit | Cancel | Assign | Withdraw | Told | SettleLog | LoseAttempt | Register | Forget | SettleRestore
+)
+Answer = int | str | AttemptRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """The task waits (again)."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeue:
+    """The task waits no more."""
+
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The attempt holds its task's request on its worker."""
+
+    attempt: Attempt
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The attempt's capacity is free again."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The worker is to be told."""
+
+    worker_id: str
+    order: Order
+
+
+Effect = Enqueue | Dequeue | Reserve | Release | Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request with its answer, and the tasks that it is kept for."""
+
+    request: Request
+    answer: str
+    at_ms: int
+    first_task_id: int
+    last_task_id: int
+
+
+@dataclass(slots=True)
+class Change:
+    """What one step did: values to install and to store, and effects to carry out once they are."""
+
+    tasks: list[Task] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
+    workers: list[WorkerProfile] = field(default_factory=list)
+    forgotten: list[Forget] = field(default_factory=list)
+    restore_settled: list[SettleRestore] = field(default_factory=list)
+
+    def is_stored(self) -> bool:
+        """Whether there is anything to write down."""
+        return bool(self.tasks or self.answered or self.workers or self.forgotten or self.restore_settled)
+
+    def extend(self, later: Change) -> None:
+        """Append what a later step did."""
+        for mine, more in (
+            (self.tasks, later.tasks),
+            (self.attempts, later.attempts),
+            (self.events, later.events),
+            (self.effects, later.effects),
+            (self.answered, later.answered),
+            (self.workers, later.workers),
+            (self.forgotten, later.forgotten),
+            (self.restore_settled, later.restore_settled),
+        ):
+            mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

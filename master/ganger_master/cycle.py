@@ -1,0 +1,162 @@
+"""This module is the scheduling cycle: heads, snapshot, plan, admission, assignment, reasons for the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ganger_core.domain.clock import Clock, Instant
+from ganger_core.domain.plan import Snapshot
+from ganger_core.logs import get_logger
+from ganger_master import restored
+from ganger_master.admission import Admitted, admit
+from ganger_master.changes import Assign, Command
+from ganger_master.engine import Engine
+from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
+from ganger_master.queue import Heads, TaskQueue
+from ganger_master.reasons import NO_WORKER, why_refused
+from ganger_master.registry import WorkerRegistry
+from ganger_master.restored import RestoreHold
+from ganger_master.transitions import State
+
+MIN_HEADS, MAX_HEADS = 64, 1_024
+
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CycleResult:
+    """What one cycle did."""
+
+    heads: int
+    assigned: int
+    unadmitted: int
+    planned_by: str
+
+
+class Cycle:
+    """One scheduling cycle after another. `assigned_by` counts assignments by who planned them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        queue: TaskQueue,
+        registry: WorkerRegistry,
+        planning: Planning,
+        clock: Clock,
+        hold: RestoreHold | None = None,
+    ) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._registry = registry
+        self._planning = planning
+        self._clock = clock
+        self._hold = hold
+        self._said_fallback = False
+        self.assigned_by: Counter[str] = Counter()
+
+    def run_once(self) -> CycleResult:
+        """Plan the heads of the queue once and carry the plan out."""
+        now = self._clock.now()
+        # 1. The workers that may get work, and as many waiting tasks as could concern them.
+        fleet, free = self._registry.fleet(now.steady_s)
+        slots = sum(max(0, left.slots) for left in free)
+        heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
+        if not heads.shapes:
+            return CycleResult(0, 0, 0, "")
+        held = self._hold is not None and self._hold.holds(now)
+        if held or not fleet.worker_ids:
+            why = restored.REASON if held else NO_WORKER
+            self._queue.park([(key, why) for key in heads.keys], heads.generation)
+            return CycleResult(len(heads.shapes), 0, 0, "")
+        # 2. The plan.
+        snapshot = Snapshot(fleet, free, heads.shapes)
+        planned = self._planning.plan(snapshot)
+        self._say_fallback(planned)
+        # 3. Admission and assignment on the present state, in one step.
+        admitted = self._assign(snapshot, planned, self._clock.now())
+        # 4. Reasons for what was left out; what admission refused is planned again at once.
+        self._park(heads, planned)
+        if admitted.refused:
+            self._queue.wake()
+        self.assigned_by[planned.by] += len(admitted.accepted)
+        result = CycleResult(
+            sum(len(shape.task_ids) for shape in heads.shapes),
+            len(admitted.accepted),
+            len(admitted.refused),
+            planned.by,
+        )
+        _log.debug(
+            "cycle", action="cycle", heads=result.heads, assigned=result.assigned, by=result.planned_by
+        )
+        return result
+
+    def _assign(self, snapshot: Snapshot, planned: Planned, now: Instant) -> Admitted:
+        found: list[Admitted] = []
+
+        def decide(state: State) -> Sequence[Command]:
+            fleet, free = self._registry.fleet(now.steady_s)
+            admitted = admit(planned.plan, snapshot.fleet, state.tasks.get, fleet, free)
+            found.append(admitted)
+            return [
+                Assign(task_id, worker_id, self._registry.name(worker_id), planned.by)
+                for task_id, worker_id in admitted.accepted
+            ]
+
+        self._engine.apply_with(decide, now)
+        return found[0]
+
+    def _park(self, heads: Heads, planned: Planned) -> None:
+        reasons = [
+            (heads.keys[refusal.shape], why_refused(heads.keys[refusal.shape].request, refusal.groups))
+            for refusal in planned.plan.refusals
+        ]
+        if reasons:
+            self._queue.park(reasons, heads.generation)
+
+    def _say_fallback(self, planned: Planned) -> None:
+        fell_back = planned.by == BY_FIRST_FIT
+        if fell_back and not self._said_fallback:
+            _log.warning("the planner does not answer, planning by first-fit", cause=planned.why_not_planner)
+        elif self._said_fallback and not fell_back:
+            _log.warning("the planner answers again")
+        self._said_fallback = fell_back
+
+
+class Scheduler:
+    """The scheduler thread: a cycle whenever something was pushed or freed, and at least every `every_s` seconds."""
+
+    def __init__(
+        self, cycle: Cycle, queue: TaskQueue, every_s: float, on_failure: Callable[[BaseException], None]
+    ) -> None:
+        self._cycle = cycle
+        self._queue = queue
+        self._every_s = every_s
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scheduler")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the cycle under way."""
+        self._stopping.set()
+        self._queue.wake()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._queue.wait_for_work(self._every_s)
+                if self._stopping.is_set():
+                    return
+                result = self._cycle.run_once()
+                if result.assigned == result.heads and result.heads:
+                    self._queue.wake()  # there may be more than this cycle looked at
+        except BaseException as error:
+            self._on_failure(error)
+            raise

@@ -1,0 +1,258 @@
+"""This module is the only writer of tasks, attempts and counters.
+
+`apply` takes the engine lock, steps, installs the new values, reserves and enqueues, and draws a ticket.
+What must leave the master (answers, orders, events, reads) waits until that ticket is on disk. The engine
+knows no socket and no event loop: one thread with a manual clock can drive it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ganger_core.domain.clock import Instant
+from ganger_core.domain.errors import GangerError
+from ganger_core.domain.states import ATTEMPT_FINAL, AttemptState, TaskState
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, StartOrder, StopOrder, Task
+from ganger_master.changes import (
+    Answer,
+    Change,
+    Command,
+    Dequeue,
+    Effect,
+    Enqueue,
+    Release,
+    Request,
+    Reserve,
+    Tell,
+)
+from ganger_master.locks import ENGINE_RANK, RankedLock
+from ganger_master.queue import TaskQueue
+from ganger_master.registry import Reservation, WorkerRegistry
+from ganger_master.remembering import answer_of
+from ganger_master.transitions import Rules, State, step
+
+KEEP_ENDED = 10_000  # ended tasks kept in memory; older ones are read from the store
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves the master once its ticket is on disk."""
+
+    events: tuple[Event, ...]
+    orders: tuple[tuple[str, Order], ...]  # worker id, order
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome of commands applied together: one answer or refusal for each, and the ticket to wait for."""
+
+    ticket: int
+    answers: tuple[Answer | GangerError, ...]
+
+    def only(self) -> Answer:
+        """The single answer; raises the refusal."""
+        (answer,) = self.answers
+        if isinstance(answer, GangerError):
+            raise answer
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One task as the engine knows it, the ticket that this depends on, and the last event it contains."""
+
+    task: Task
+    attempt: Attempt | None
+    ticket: int
+    as_of_seq: int
+
+
+Commit = Callable[[int, Change, int, Leaving], None]
+"""Takes (ticket, change, next task id, what leaves then) in ticket order; must only queue it."""
+
+
+class Engine:
+    """The one writer. `commit` hands each change to the store."""
+
+    def __init__(
+        self,
+        state: State,
+        rules: Rules,
+        queue: TaskQueue,
+        registry: WorkerRegistry,
+        commit: Commit,
+        reservation_s: float,
+    ) -> None:
+        self._lock = RankedLock(ENGINE_RANK)
+        self._state = state
+        self._rules = rules
+        self._queue = queue
+        self._registry = registry
+        self._commit = commit
+        self._reservation_s = reservation_s
+        self._ticket = 0  # the last one drawn
+        self._ended: deque[int] = deque()  # ended tasks in memory, oldest first
+
+    def apply(self, commands: Sequence[Command], now: Instant) -> Applied:
+        """Carry out commands in order, each wholly or not at all; a refused one does not stop the others."""
+        with self._lock:
+            return self._apply_locked(commands, now)
+
+    def apply_with(self, decide: Callable[[State], Sequence[Command]], now: Instant) -> Applied:
+        """As `apply`, with commands decided on the very state they are applied to."""
+        with self._lock:
+            return self._apply_locked(decide(self._state), now)
+
+    def see(self, task_id: int) -> Seen | None:
+        """The task as of now, or None when it is not in memory (it may be in the store)."""
+        with self._lock:
+            task = self._state.tasks.get(task_id)
+            if task is None:
+                return None
+            return Seen(task, self._state.attempts.get(task_id), self._ticket, self._state.next_seq - 1)
+
+    def position(self) -> tuple[int, int]:
+        """The last ticket drawn and the last event given: what a read that starts now must wait for."""
+        with self._lock:
+            return self._ticket, self._state.next_seq - 1
+
+    def stored_answer(self, request: Request) -> str | None:
+        """What this very request was answered with, or None for a new one; raises `AlreadyExists` for another's id."""
+        with self._lock:
+            return answer_of(self._state.requests, request)
+
+    def holds(self, ref: AttemptRef, worker_id: str) -> bool:
+        """Whether this attempt is the newest of its task and belongs to this worker."""
+        with self._lock:
+            attempt = self._state.attempts.get(ref.task_id)
+            return attempt is not None and attempt.ref == ref and attempt.worker_id == worker_id
+
+    def awaiting_log(self, ref: AttemptRef) -> Attempt | None:
+        """The attempt if it has ended and its task waits for the rest of its log."""
+        with self._lock:
+            attempt, task = self._state.attempts.get(ref.task_id), self._state.tasks.get(ref.task_id)
+            waits = (
+                attempt
+                and task
+                and attempt.ref == ref
+                and attempt.state is AttemptState.ENDED
+                and not task.is_final
+            )
+            return attempt if waits else None
+
+    def all_awaiting_log(self) -> list[Attempt]:
+        """Every ended attempt whose task waits for the rest of its log."""
+        with self._lock:
+            tasks = self._state.tasks
+            return [
+                attempt
+                for attempt in self._state.attempts.values()
+                if attempt.state is AttemptState.ENDED and not tasks[attempt.ref.task_id].is_final
+            ]
+
+    def desired(self, worker_id: str) -> tuple[int, tuple[Order, ...]]:
+        """Everything that this worker should hold or end, as orders, and the ticket that this depends on."""
+        with self._lock:
+            live = (self._state.attempts[ref.task_id] for ref, _ in self._registry.held(worker_id))
+            return self._ticket, tuple(self._order_for_locked(attempt) for attempt in live)
+
+    def telling(self, worker_id: str, orders: Iterable[Order], now: Instant) -> tuple[Order, ...]:
+        """Note that these orders leave now; returns those that may, because their attempts still live."""
+        orders = tuple(orders)
+        with self._lock:
+            leaving = set(self._registry.mark_told(worker_id, (order.ref for order in orders), now.steady_s))
+            return tuple(order for order in orders if order.ref in leaving)
+
+    def _apply_locked(self, commands: Sequence[Command], now: Instant) -> Applied:
+        change = Change()
+        answers: list[Answer | GangerError] = []
+        for command in commands:
+            try:
+                part, answer = step(self._state, self._rules, command, now)
+            except GangerError as refusal:
+                answers.append(refusal)
+                continue
+            self._install_locked(part)
+            change.extend(part)
+            answers.append(answer)
+        self._carry_out_locked(change.effects, now)
+        if change.is_stored():
+            self._ticket += 1
+            leaving = Leaving(
+                events=tuple(change.events),
+                orders=tuple((e.worker_id, e.order) for e in change.effects if isinstance(e, Tell)),
+            )
+            self._commit(self._ticket, change, self._state.next_task_id, leaving)
+            self._forget_locked(change.tasks)
+        return Applied(self._ticket, tuple(answers))
+
+    def _install_locked(self, change: Change) -> None:
+        state = self._state
+        for task in change.tasks:
+            state.tasks[task.id] = task
+            state.next_task_id = max(state.next_task_id, task.id + 1)
+        for attempt in change.attempts:
+            state.attempts[attempt.ref.task_id] = attempt
+        for told in change.answered:
+            request = told.request
+            state.requests[request.owner, request.request_id] = (request.digest, told.answer)
+        for profile in change.workers:
+            state.workers[profile.id] = profile
+        for old in change.forgotten:
+            for task_id in old.task_ids:
+                state.tasks.pop(task_id, None)
+                state.attempts.pop(task_id, None)
+            for key in old.requests:
+                state.requests.pop(key, None)
+        state.next_seq += len(change.events)
+
+    def _carry_out_locked(self, effects: Sequence[Effect], now: Instant) -> None:
+        """Queue first, then registry: the lock order. Freed capacity wakes the queue last."""
+        self._queue.push(
+            [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
+        )
+        self._queue.remove(
+            [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
+        )
+        freed = False
+        for effect in effects:
+            match effect:
+                case Reserve(attempt, task):
+                    expires = now.steady_s + self._reservation_s
+                    held = Reservation(attempt.worker_id, task.spec.resources, expires, now.steady_s)
+                    self._registry.reserve(attempt.ref, held)
+                case Release(attempt):
+                    self._registry.release(attempt.ref, attempt.worker_id)
+                    freed = True
+                case _:
+                    pass
+        if freed:
+            self._queue.unpark_all()
+
+    def _waits_locked(self, task_id: int) -> bool:
+        return self._state.tasks[task_id].state is TaskState.PENDING
+
+    def _order_for_locked(self, attempt: Attempt) -> Order:
+        task = self._state.tasks[attempt.ref.task_id]
+        if attempt.state is AttemptState.STOPPING:
+            return StopOrder(attempt.ref, self._rules.stop_grace_s, task.reason)
+        return StartOrder(attempt.ref, task.spec, self._rules.lease_s, attempt.state)
+
+    def _forget_locked(self, changed: Sequence[Task]) -> None:
+        """Drop the oldest ended tasks from memory; they are on disk long since."""
+        self._ended.extend(task.id for task in changed if task.is_final)
+        while len(self._ended) > KEEP_ENDED:
+            old = self._ended.popleft()
+            self._state.tasks.pop(old, None)  # or forgotten meanwhile
+            self._state.attempts.pop(old, None)
+
+
+def reserve_live(state: State, registry: WorkerRegistry, now: Instant) -> None:
+    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew."""
+    for attempt in state.attempts.values():
+        if attempt.state not in ATTEMPT_FINAL:
+            request = state.tasks[attempt.ref.task_id].spec.resources
+            held = Reservation(attempt.worker_id, request, now.steady_s, now.steady_s, told=True)
+            registry.reserve(attempt.ref, held)

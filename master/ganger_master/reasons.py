@@ -1,0 +1,55 @@
+"""This module puts into words why a task waits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ganger_core.domain.plan import GroupRefusal, RefusalCode
+from ganger_core.domain.resources import KINDS, Resources
+
+NO_WORKER = "no worker is connected"
+GIB = 2**30
+
+
+def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
+    """A sentence from the reasons of every group of workers."""
+    busy = [group for group in groups if group.code is RefusalCode.BUSY]
+    small = [group for group in groups if group.code is RefusalCode.TOO_LARGE]
+    if not groups:
+        return NO_WORKER
+    if not busy:
+        nearest = min(small, key=lambda group: group.shortage.amounts())
+        return (
+            f"asks for more than any worker has: needs {amounts(replace(request, slots=0))}; the nearest is short of "
+            f"{amounts(nearest.shortage)}"
+        )
+    nearest = min(busy, key=lambda group: group.shortage.amounts())
+    workers = sum(group.workers for group in busy)
+    text = f"waiting for capacity: {workers} worker{'s' if workers > 1 else ''} could run it, the nearest is short of "
+    text += amounts(nearest.shortage)
+    if small:
+        others = sum(group.workers for group in small)
+        text += f"; {others} other{'s are' if others > 1 else ' is'} too small"
+    return text
+
+
+def amounts(value: Resources) -> str:
+    """The non-zero amounts in words, for example `2 CPUs and 1.5 GiB`."""
+    words = [_WORDS[kind](amount) for kind, amount in zip(KINDS, value.amounts(), strict=True) if amount > 0]
+    return " and ".join(words) or "nothing"
+
+
+def _cpus(milli: int) -> str:
+    return f"{milli / 1000:g} CPU{'' if milli == 1000 else 's'}"
+
+
+def _memory(size: int) -> str:
+    return f"{size / GIB:.3g} GiB"
+
+
+def _slots(count: int) -> str:
+    return f"{count} slot{'' if count == 1 else 's'}"
+
+
+_WORDS = {"cpu_milli": _cpus, "memory_bytes": _memory, "slots": _slots}

@@ -1,0 +1,66 @@
+"""This module decides what is remembered, and for how long: answers of requests, ended tasks, events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ganger_core.domain.errors import AlreadyExists
+from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import Task
+from ganger_master.changes import Forget, Request
+
+CLOCK_STEP_MS = 3_600_000  # a larger jump of the wall clock is not believed at once
+DISTRUST_S = 86_400.0  # how long after such a jump nothing is forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long things are kept after their end, in seconds. A task's attempts and logs go with the task."""
+
+    ended_s: float  # tasks that succeeded or were cancelled
+    failed_s: float  # tasks that ended otherwise
+    events_s: float
+    requests_s: float  # and as long as any of the tasks that they are about
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """What is older than these moments (Unix milliseconds) is forgotten."""
+
+    tasks_ms: Mapping[TaskState, int]  # by final state
+    events_ms: int
+    requests_ms: int
+
+
+def cutoffs(now_ms: int, keep: Keep) -> Cutoffs:
+    """What is to be forgotten at `now_ms`."""
+    soon = {TaskState.SUCCEEDED, TaskState.CANCELLED}
+    return Cutoffs(
+        tasks_ms={
+            state: now_ms - round(1000 * (keep.ended_s if state in soon else keep.failed_s))
+            for state in sorted(TASK_FINAL)
+        },
+        events_ms=now_ms - round(1000 * keep.events_s),
+        requests_ms=now_ms - round(1000 * keep.requests_s),
+    )
+
+
+def forgettable(command: Forget, tasks: Mapping[int, Task]) -> Forget:
+    """The command without tasks that live: these are not forgotten, whoever asks."""
+    live = {task_id for task_id in command.task_ids if task_id in tasks and not tasks[task_id].is_final}
+    return replace(command, task_ids=tuple(task_id for task_id in command.task_ids if task_id not in live))
+
+
+def answer_of(requests: Mapping[tuple[str, str], tuple[str, str]], request: Request) -> str | None:
+    """The stored answer of this request, or None for a new one; raises `AlreadyExists` when its id is another's."""
+    known = requests.get((request.owner, request.request_id))
+    if known is None:
+        return None
+    digest, answer = known
+    if digest != request.digest:
+        raise AlreadyExists(
+            f"request id {request.request_id} was used before for another request; make a new one",
+            field="request_id",
+        )
+    return answer

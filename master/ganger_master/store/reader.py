@@ -1,0 +1,132 @@
+"""This module reads the store: everything once at start, and pages of tasks, attempts and events later."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
+from ganger_master import locks
+from ganger_master.store import rows
+from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
+from ganger_master.transitions import State
+
+_FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
+_TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
+_ATTEMPTS = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608
+_EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events"  # noqa: S608
+
+
+def open_store(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[sqlite3.Connection, State]:
+    """The writer's connection and the state to go on from; raises `Conflict` when the database cannot be used."""
+    db = open_writer(path, busy_timeout_s)
+    try:
+        return db, load(db)
+    except (
+        sqlite3.Error,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # unreadable pages, or rows without sense
+        db.close()
+        raise refused(path, error) from error
+
+
+def load(db: sqlite3.Connection) -> State:
+    """The state to go on from: live tasks with their newest attempts, requests, workers, counters."""
+    state = State()
+    for row in db.execute(f"{_TASKS} WHERE state NOT IN ({_FINAL})"):
+        task = rows.task_from_row(row)
+        state.tasks[task.id] = task
+    live = (
+        f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
+        f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
+    )
+    for row in db.execute(live):
+        attempt = rows.attempt_from_row(row)
+        state.attempts[attempt.ref.task_id] = attempt
+    for owner, request_id, digest, answer in db.execute(
+        "SELECT owner, request_id, digest, answer FROM requests"
+    ):
+        state.requests[owner, request_id] = (digest, answer)
+    for (profile,) in db.execute("SELECT profile FROM workers"):
+        worker = rows.profile_from_json(profile)
+        state.workers[worker.id] = worker
+    counters = dict(db.execute("SELECT name, value FROM counters"))
+    state.next_task_id, state.next_seq = counters["next_task_id"], counters["next_seq"]
+    state.epoch, state.restored = counters["epoch"], counters["restored"]
+    return state
+
+
+class StoreReader:
+    """Reads for answers; each thread that calls it gets a connection of its own, read-only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def task(self, task_id: int) -> Task | None:
+        """The task as stored."""
+        row = self._db().execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
+        return rows.task_from_row(row) if row else None
+
+    def attempts(self, task_id: int) -> list[Attempt]:
+        """The task's attempts, from the first to the newest."""
+        found = self._db().execute(f"{_ATTEMPTS} WHERE task_id = ? ORDER BY token", (task_id,))
+        return [rows.attempt_from_row(row) for row in found]
+
+    def attempt(self, ref: AttemptRef) -> Attempt | None:
+        """One attempt as stored."""
+        where = f"{_ATTEMPTS} WHERE task_id = ? AND token = ?"
+        row = self._db().execute(where, (ref.task_id, ref.token)).fetchone()
+        return rows.attempt_from_row(row) if row else None
+
+    def tasks(
+        self, *, before: int, limit: int, owner: str, states: Collection[TaskState], ids: Collection[int]
+    ) -> list[tuple[Task, str]]:
+        """Up to `limit` tasks with an id below `before`, newest first, each with its newest attempt's worker.
+
+        An empty `owner`, `states` or `ids` does not filter.
+        """
+        columns = ", ".join("t." + column for column in rows.TASK_COLUMNS.split(", "))
+        clauses, values = ["t.id < ?"], [before]
+        filters: list[tuple[str, Iterable[object]]] = [
+            ("t.owner", [owner] if owner else []),
+            ("t.state", [state.value for state in states]),
+            ("t.id", ids),
+        ]
+        for column, wanted in filters:
+            listed = list(wanted)
+            if listed:
+                clauses.append(f"{column} IN ({', '.join('?' * len(listed))})")
+                values += listed  # type: ignore[arg-type]
+        query = (
+            f"SELECT {columns}, coalesce(a.worker_name, '') FROM tasks t "  # noqa: S608
+            "LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token "
+            f"WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
+        )
+        return [
+            (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, limit))
+        ]
+
+    def events(self, after_seq: int, limit: int) -> list[Event]:
+        """Up to `limit` events after a sequence number, in order."""
+        found = self._db().execute(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
+        return [rows.event_from_row(row) for row in found]
+
+    def close(self) -> None:
+        """Close every connection; called when no thread reads any more."""
+        for db in self._opened:
+            db.close()
+
+    def _db(self) -> sqlite3.Connection:
+        locks.assert_none_held("read of the store")
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._local.db = open_reader(self._path)
+            self._opened.append(db)
+        return db

@@ -1,0 +1,192 @@
+"""This module turns the master's values into rows and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import AttemptState, TaskState
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    Outcome,
+    OutcomeKind,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+)
+
+Row = Sequence[Any]
+TASK_COLUMNS = (
+    "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome"
+)
+ATTEMPT_COLUMNS = (
+    "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail"
+)
+EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
+
+
+def task_to_row(task: Task) -> Row:
+    """In the order of `TASK_COLUMNS`."""
+    return (
+        task.id,
+        task.owner,
+        spec_to_json(task.spec),
+        task.state.value,
+        task.submitted_ms,
+        task.version,
+        task.reason,
+        task.token,
+        task.started_ms,
+        task.finished_ms,
+        _outcome_to_json(task.outcome),
+    )
+
+
+def task_from_row(row: Row) -> Task:
+    """From the columns `TASK_COLUMNS`."""
+    task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row
+    return Task(
+        id=task_id,
+        owner=owner,
+        spec=spec_from_json(spec),
+        state=TaskState(state),
+        submitted_ms=submitted,
+        version=version,
+        reason=reason,
+        token=token,
+        started_ms=started,
+        finished_ms=finished,
+        outcome=_outcome_from_json(outcome),
+    )
+
+
+def attempt_to_row(attempt: Attempt) -> Row:
+    """In the order of `ATTEMPT_COLUMNS`."""
+    return (
+        attempt.ref.task_id,
+        attempt.ref.token,
+        attempt.worker_id,
+        attempt.worker_name,
+        attempt.state.value,
+        attempt.planned_by,
+        attempt.assigned_ms,
+        attempt.phase,
+        attempt.started_ms,
+        attempt.ended_ms,
+        _outcome_to_json(attempt.outcome),
+        attempt.stdout_bytes,
+        attempt.stderr_bytes,
+        attempt.stdout_tail,
+        attempt.stderr_tail,
+    )
+
+
+def attempt_from_row(row: Row) -> Attempt:
+    """From the columns `ATTEMPT_COLUMNS`."""
+    task_id, token, worker_id, worker_name, state, planned_by, assigned, phase, started, ended, outcome = row[
+        :11
+    ]
+    return Attempt(
+        ref=AttemptRef(task_id, token),
+        worker_id=worker_id,
+        worker_name=worker_name,
+        state=AttemptState(state),
+        planned_by=planned_by,
+        assigned_ms=assigned,
+        phase=phase,
+        started_ms=started,
+        ended_ms=ended,
+        outcome=_outcome_from_json(outcome),
+        stdout_bytes=row[11],
+        stderr_bytes=row[12],
+        stdout_tail=row[13],
+        stderr_tail=row[14],
+    )
+
+
+def event_to_row(event: Event) -> Row:
+    """In the order of `EVENT_COLUMNS`."""
+    return (
+        event.seq,
+        event.at_ms,
+        event.task_id,
+        event.owner,
+        event.state.value,
+        event.token,
+        event.worker_name,
+        event.reason,
+        _outcome_to_json(event.outcome),
+    )
+
+
+def event_from_row(row: Row) -> Event:
+    """From the columns `EVENT_COLUMNS`."""
+    seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome = row
+    return Event(
+        seq, at_ms, task_id, owner, TaskState(state), token, worker_name, reason, _outcome_from_json(outcome)
+    )
+
+
+def spec_to_json(spec: TaskSpec) -> str:
+    """The spec in canonical JSON: the same spec gives the same text."""
+    fields = {
+        "command": spec.command,
+        "name": spec.name,
+        "env": spec.env,
+        "workdir": spec.workdir,
+        "resources": spec.resources.amounts(),
+        "priority": spec.priority,
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def spec_from_json(text: str) -> TaskSpec:
+    """The spec that `spec_to_json` wrote."""
+    fields = json.loads(text)
+    return TaskSpec(
+        command=tuple(fields["command"]),
+        name=fields["name"],
+        env=tuple((name, value) for name, value in fields["env"]),
+        workdir=fields["workdir"],
+        resources=Resources(*fields["resources"]),
+        priority=fields["priority"],
+    )
+
+
+def profile_to_json(profile: WorkerProfile) -> str:
+    """The profile as JSON."""
+    fields = {
+        "id": profile.id,
+        "name": profile.name,
+        "incarnation": profile.incarnation,
+        "host": profile.host,
+        "boot_id": profile.boot_id,
+        "capacity": profile.capacity.amounts(),
+        "version": profile.version,
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def profile_from_json(text: str) -> WorkerProfile:
+    """The profile that `profile_to_json` wrote."""
+    fields = json.loads(text)
+    return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
+
+
+def _outcome_to_json(outcome: Outcome | None) -> str | None:
+    if outcome is None:
+        return None
+    fields = (outcome.kind.value, outcome.exit_code, outcome.signal, outcome.message, outcome.log_incomplete)
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def _outcome_from_json(text: str | None) -> Outcome | None:
+    if text is None:
+        return None
+    kind, exit_code, signal, message, log_incomplete = json.loads(text)
+    return Outcome(OutcomeKind(kind), exit_code, signal, message, log_incomplete)

@@ -1,0 +1,73 @@
+"""This module checks how the queue blocks, wakes and parks."""
+
+from __future__ import annotations
+
+import threading
+
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import Task, TaskSpec
+from ganger_master.queue import BucketKey, TaskQueue
+from testkit.waiting import wait_until
+
+
+def a_task(task_id: int, cpus: int = 1) -> Task:
+    spec = TaskSpec(("true",), resources=Resources(cpus * 1000, 0, 1))
+    return Task(task_id, "ann", spec, TaskState.PENDING, submitted_ms=0)
+
+
+def ids(queue: TaskQueue) -> list[int]:
+    return [task_id for shape in queue.heads(100).shapes for task_id in shape.task_ids]
+
+
+def test_a_push_wakes_the_waiting_scheduler() -> None:
+    queue = TaskQueue()
+    woken = threading.Event()
+
+    def wait() -> None:
+        queue.wait_for_work(60)
+        woken.set()
+
+    thread = threading.Thread(target=wait, name="scheduler")
+    thread.start()
+    wait_until(lambda: queue._work._waiters, what="the scheduler waits")  # type: ignore[attr-defined]
+    assert not woken.is_set()
+    queue.push([a_task(1)])
+    assert woken.wait(10)
+    thread.join()
+
+
+def test_work_pushed_before_the_wait_is_not_missed() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1)])
+    queue.wait_for_work(60)  # returns at once
+    assert ids(queue) == [1]
+
+
+def test_a_wait_in_vain_looks_at_parked_tasks_again() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1)])
+    queue.wait_for_work(60)
+    queue.park([(BucketKey.of(a_task(1)), "no room")], queue.heads(1).generation)
+    assert ids(queue) == []
+    queue.wait_for_work(0.01)
+    assert ids(queue) == [1]
+
+
+def test_a_parked_shape_does_not_hide_the_rest_and_wakes_the_scheduler_for_it() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1, cpus=64), a_task(2)])
+    queue.wait_for_work(60)
+    queue.park([(BucketKey.of(a_task(1, cpus=64)), "too large")], queue.heads(1).generation)
+    queue.wait_for_work(60)  # returns at once: task 2 is left to plan
+    assert ids(queue) == [2]
+    assert queue.reason(1) == "too large"
+
+
+def test_reasons_from_before_capacity_came_free_do_not_park() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1)])
+    generation = queue.heads(1).generation
+    queue.unpark_all()  # while the plan was made
+    queue.park([(BucketKey.of(a_task(1)), "no room")], generation)
+    assert ids(queue) == [1]
