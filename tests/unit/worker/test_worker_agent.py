@@ -1,0 +1,243 @@
+"""This module tests how the agent carries decisions out, with an executor that only notes what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from ganger_core.domain.states import AttemptState
+from ganger_core.domain.task import AttemptRef, OrderBatch, ReportKind, StartOrder, StopOrder, TaskSpec
+from ganger_worker.agent import Agent
+from ganger_worker.attempts import Told
+from ganger_worker.executors.base import Cause, Exit, Launch, Refused, Started, Stop
+from ganger_worker.executors.folders import AttemptFolders
+from ganger_worker.keeper import boottime
+from ganger_worker.reporter import Outbox
+from ganger_worker.spool import Spools
+
+REF = AttemptRef(1, 1)
+LEASE_S = 300.0
+
+
+class NotingExecutor:
+    """Notes every call. `fails` makes the next preparation fail."""
+
+    def __init__(self) -> None:
+        self.started: list[Launch] = []
+        self.stopped: list[Stop] = []
+        self.extended: list[tuple[AttemptRef, float]] = []
+        self.forgotten: list[AttemptRef] = []
+        self.fails = False
+
+    def prepare(self, order: StartOrder) -> None:
+        if self.fails:
+            raise OSError(28, "No space left on device")
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        self.started += launches
+
+    def stop(self, stops: Sequence[Stop]) -> None:
+        self.stopped += stops
+
+    def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
+        self.extended += deadlines
+
+    def forget(self, refs: Sequence[AttemptRef]) -> None:
+        self.forgotten += refs
+
+
+class Room:
+    """An agent and what is around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folders = AttemptFolders(str(folder))
+        self.outbox = Outbox(lambda: boottime() + 1.0)  # nothing is too fresh to leave
+        self.spools = Spools(self.folders)
+        self.executor = NotingExecutor()
+        self.agent = Agent("w1", self.outbox, self.spools)
+        self.agent.connect(self.executor)
+        self._seq = 0
+
+    def order(self, *orders: StartOrder | StopOrder, sync: bool = False) -> None:
+        self._seq += 1
+        self.agent.carry_out(OrderBatch(self._seq, sync, orders), boottime())
+
+    def told(self) -> list[Told]:
+        return self.outbox.take(100)
+
+    def kinds(self) -> list[ReportKind]:
+        return [told.kind for told in self.told()]
+
+    def acknowledge(self, refused: dict[AttemptRef, str] | None = None) -> None:
+        batch = self.told()
+        self.outbox.done(batch)
+        self.agent.on_reported(batch, refused or {})
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+def start(state: AttemptState = AttemptState.ASSIGNED) -> StartOrder:
+    return StartOrder(REF, TaskSpec(("true",)), LEASE_S, state)
+
+
+def ended(**how: object) -> Exit:
+    return Exit(REF, boottime(), boottime(), **{"code": 0, **how})  # type: ignore[arg-type]
+
+
+def test_from_order_to_oblivion(room: Room) -> None:
+    room.order(start())
+    assert [launch.order for launch in room.executor.started] == [start()]
+    assert boottime() < room.executor.started[0].deadline_s <= boottime() + LEASE_S
+    assert room.kinds() == [ReportKind.ACCEPTED]
+    room.agent.on_started([Started(REF, boottime())])
+    assert room.kinds() == [ReportKind.STARTED]
+    room.acknowledge()
+    assert room.agent.holding() == [REF]
+    room.agent.on_ended([ended()])
+    assert room.kinds() == [ReportKind.ENDED]
+    assert room.executor.forgotten == []
+    room.acknowledge()
+    assert room.executor.forgotten == [REF]
+    assert room.agent.holding() == []
+    assert room.agent.wait_over(0.0, reported=True)
+
+
+def test_it_is_forgotten_only_when_its_output_is_stored_too(room: Room) -> None:
+    room.order(start())
+    room.folders.make(REF)
+    Path(room.folders.place(REF), "stdout").write_bytes(b"x" * 100_000)
+    room.agent.on_ended([ended()])
+    room.acknowledge()
+    assert room.agent.holding() == [], "told as over"
+    assert room.executor.forgotten == []
+    assert not room.agent.wait_over(0.0, reported=True)
+    room.agent.on_logs_stored([REF])
+    room.agent.on_logs_stored([REF])
+    assert room.executor.forgotten == [REF]
+
+
+def test_output_stored_before_the_report_is_acknowledged(room: Room) -> None:
+    room.order(start())
+    room.folders.make(REF)
+    Path(room.folders.place(REF), "stdout").write_bytes(b"x" * 100_000)
+    room.agent.on_ended([ended()])
+    room.agent.on_logs_stored([REF])
+    assert room.executor.forgotten == []
+    room.acknowledge()
+    assert room.executor.forgotten == [REF]
+
+
+def test_a_second_start_message_that_is_refused_does_not_harm_what_the_first_one_started(room: Room) -> None:
+    room.order(start())
+    room.agent.on_recovered([], [])  # the executor's list was on its way: it is started once more
+    assert len(room.executor.started) == 2
+    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_refused([Refused(REF, before=True, why="was started before")])
+    assert room.kinds() == [ReportKind.STARTED]
+    room.agent.on_ended([ended()])
+    room.agent.on_refused([Refused(REF, before=True, why="was started before")])
+    assert room.kinds() == [ReportKind.ENDED]
+
+
+@pytest.mark.parametrize(("before", "kind"), [(True, ReportKind.LOST), (False, ReportKind.REJECTED)])
+def test_a_refused_start_is_told(room: Room, before: bool, kind: ReportKind) -> None:
+    room.order(start())
+    room.agent.on_refused([Refused(REF, before, "why")])
+    assert [(told.kind, told.message) for told in room.told()] == [(kind, "why")]
+    room.acknowledge()
+    assert room.executor.forgotten == [REF]
+
+
+def test_without_a_folder_it_is_rejected_and_not_started(room: Room) -> None:
+    room.executor.fails = True
+    room.order(start())
+    (told,) = room.told()
+    assert told.kind is ReportKind.REJECTED
+    assert told.message == "worker w1 cannot make its folder: [Errno 28] No space left on device"
+    assert room.executor.started == []
+    room.order(start())  # the same answer until it is acknowledged
+    assert room.told() == [told]
+    room.acknowledge()
+    assert room.agent.holding() == []
+
+
+def test_a_restarted_worker_adopts_and_learns_the_order_by_the_sync(room: Room) -> None:
+    room.agent.on_recovered([Started(REF, boottime() - 50)], [])
+    assert room.agent.recovered.is_set()
+    (told,) = room.told()
+    assert (told.kind, room.agent.holding()) == (ReportKind.STARTED, [REF])
+    room.agent.renew([REF], 1_000.0, 60.0)
+    assert room.executor.extended == [(REF, 1_060.0)]
+    room.order(start(AttemptState.RUNNING), sync=True)
+    room.agent.renew([REF, AttemptRef(9, 9)], 2_000.0, 60.0)
+    assert room.executor.extended[1:] == [(REF, 2_000.0 + LEASE_S)]
+
+
+def test_the_reason_of_a_stop_is_told_with_the_end(room: Room) -> None:
+    room.order(start())
+    room.agent.on_started([Started(REF, boottime())])
+    room.order(StopOrder(REF, 30.0, "cancelled by ann"))
+    room.order(StopOrder(REF, 10.0, "cancelled by bob"))
+    assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped] == [
+        (30.0, Cause.ORDER),
+        (10.0, Cause.ORDER),
+    ]
+    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.ORDER)])
+    (told,) = room.told()
+    assert told.outcome is not None
+    assert told.outcome.message == "cancelled by ann"
+
+
+def test_a_stop_that_met_a_dead_executor_takes_the_attempt_back(room: Room) -> None:
+    room.order(start())
+    room.order(StopOrder(REF, 30.0, "cancelled"))
+    room.agent.on_recovered([], [])
+    assert len(room.executor.started) == 1
+    assert room.kinds() == [ReportKind.REVOKED]
+
+
+def test_what_the_executor_lost_is_told_and_its_output_dropped(room: Room) -> None:
+    room.order(start())
+    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_recovered([], [])
+    (told,) = room.told()
+    assert (told.kind, told.message) == (ReportKind.LOST, "the keeper has no trace of it")
+    assert room.spools.settled() == [REF]
+    room.acknowledge()
+    assert room.executor.forgotten == [REF]
+
+
+def test_a_refused_report_stops_what_lives_and_forgets_what_is_over(room: Room) -> None:
+    room.order(start())
+    room.agent.on_started([Started(REF, boottime())])
+    room.acknowledge({REF: "stale"})
+    assert [stop.cause for stop in room.executor.stopped] == [Cause.UNWANTED]
+    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.UNWANTED)])
+    (told,) = room.told()
+    assert (told.kind, told.message) == (ReportKind.LOST, "the master refused it: stale")
+    room.acknowledge({REF: "stale"})
+    assert room.executor.forgotten == [REF]
+
+
+def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
+    room.order(start())
+    room.agent.on_ended([ended()])
+    (told,) = room.told()
+    room.agent.on_recovered([], [ended()])
+    assert room.told() == [told]
+
+
+def test_shutdown_stops_what_lives(room: Room) -> None:
+    room.order(start())
+    assert not room.agent.wait_over(0.0, reported=False)
+    room.agent.stop_all(5.0)
+    assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped] == [(5.0, Cause.SHUTDOWN)]
+    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.SHUTDOWN)])
+    assert room.agent.wait_over(0.0, reported=False)
+    assert not room.agent.wait_over(0.0, reported=True)
+    assert room.kinds() == [ReportKind.LOST]

@@ -1,0 +1,67 @@
+"""This module says what a worker knows of an attempt, and what it tells of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ganger_core.domain.task import AttemptRef, Outcome, Report, ReportKind, StartOrder
+from ganger_worker.executors.base import Stop
+
+
+class Stage(Enum):
+    """How far an attempt is on this worker."""
+
+    STARTING = "starting"  # accepted; the executor has not answered yet
+    RUNNING = "running"
+    OVER = "over"  # nothing of it lives, or it never started; the master may not know yet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """One report, with times instead of ages: seconds on CLOCK_BOOTTIME."""
+
+    ref: AttemptRef
+    kind: ReportKind
+    at_s: float
+    started_s: float | None = None
+    message: str = ""
+    outcome: Outcome | None = None
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    stdout_tail: bytes = b""
+    stderr_tail: bytes = b""
+
+    def report(self, now_s: float) -> Report:
+        """The report as it is sent at `now_s`."""
+        return Report(
+            self.ref,
+            self.kind,
+            max(0.0, now_s - self.at_s),
+            None if self.started_s is None else max(0.0, now_s - self.started_s),
+            self.message,
+            self.outcome,
+            self.stdout_bytes,
+            self.stderr_bytes,
+            self.stdout_tail,
+            self.stderr_tail,
+        )
+
+
+@dataclass(slots=True)
+class Held:
+    """One attempt on this worker. `order` is unknown while a restarted worker waits for its first sync.
+
+    `stop` and `why` are the first stop it got and the reason for people. Of one that is over, `final` is the
+    last report; it is forgotten when the master has that (`reported`) and all its output (`stored`).
+    """
+
+    ref: AttemptRef
+    stage: Stage
+    order: StartOrder | None = None
+    started_s: float | None = None
+    stop: Stop | None = None
+    why: str = ""
+    final: Told | None = None
+    reported: bool = False
+    stored: bool = False

@@ -1,0 +1,182 @@
+"""This module decides what a worker does: pure functions of what it holds and what it is told.
+
+`settle` answers a batch of orders, `reconcile` what the executor says after it began anew, `conclude` an exit.
+They change nothing; the agent carries out the actions that they return.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ganger_core.domain.states import AttemptState
+from ganger_core.domain.task import (
+    AttemptRef,
+    OrderBatch,
+    Outcome,
+    OutcomeKind,
+    ReportKind,
+    StartOrder,
+    StopOrder,
+)
+from ganger_worker.attempts import Held, Stage
+from ganger_worker.executors.base import Cause, Exit, Launch, Started, Stop
+
+UNWANTED_GRACE_S = 5.0  # between TERM and KILL of what the master does not count on any more
+MAX_MESSAGE = 1_000  # characters
+NOTHING: Mapping[int, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Report that this attempt never ran here, or runs no more, and hold it as over until that is known."""
+
+    ref: AttemptRef
+    kind: ReportKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellAgain:
+    """Report once more what is known of this attempt; `order` is the master's, if that is what asks."""
+
+    ref: AttemptRef
+    order: StartOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop a living attempt, for the reason `why`."""
+
+    stop: Stop
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What an exit means: a report's kind, message and outcome."""
+
+    kind: ReportKind
+    message: str
+    outcome: Outcome | None
+
+
+Action = Launch | Tell | TellAgain | Halt
+
+
+def settle(
+    batch: OrderBatch,
+    held: Mapping[AttemptRef, Held],
+    lease_from_s: float,
+    over: Mapping[int, int] = NOTHING,
+) -> list[Action]:
+    """What to do on a batch of orders, given what is held.
+
+    `lease_from_s` is when the last answered heartbeat was sent: leases of new attempts count from there, so
+    that an order that was long on its way does not start what the master may have given to another worker. For
+    the same reason what was over and forgotten stays so: `over` has the highest such token of each task.
+    """
+    starts = {order.ref for order in batch.orders if isinstance(order, StartOrder)}
+    stops = {order.ref for order in batch.orders if isinstance(order, StopOrder)}
+    actions: list[Action] = []
+    for order in batch.orders:
+        mine = held.get(order.ref)
+        if isinstance(order, StopOrder):
+            actions.append(_on_stop(order, mine, order.ref in starts))
+        elif mine is not None:
+            actions.append(TellAgain(order.ref, order))
+        elif order.ref.token <= over.get(order.ref.task_id, 0):
+            actions.append(Tell(order.ref, ReportKind.LOST, "it was over here before this order came"))
+        elif order.state is not AttemptState.ASSIGNED:
+            actions.append(Tell(order.ref, ReportKind.LOST, "this worker has no trace of it"))
+        elif order.ref not in stops:
+            actions.append(Launch(order, lease_from_s + order.lease_s))
+    if batch.sync:
+        unwanted = [
+            mine.ref
+            for mine in held.values()
+            if mine.stage is not Stage.OVER and mine.stop is None and mine.ref not in starts | stops
+        ]
+        why = "the master does not count on it any more"
+        actions += [Halt(Stop(ref, UNWANTED_GRACE_S, Cause.UNWANTED), why) for ref in unwanted]
+    return actions
+
+
+def _on_stop(order: StopOrder, mine: Held | None, start_is_here: bool) -> Action:
+    if mine is None and start_is_here:
+        return Tell(order.ref, ReportKind.REVOKED, "stopped before it started")
+    if mine is None:
+        return Tell(order.ref, ReportKind.LOST, "this worker has no trace of it")
+    if mine.stage is Stage.OVER:
+        return TellAgain(order.ref)
+    return Halt(Stop(order.ref, order.grace_s, Cause.ORDER), order.reason)
+
+
+def reconcile(
+    living: Iterable[Started],
+    exits: Iterable[Exit],
+    held: Mapping[AttemptRef, Held],
+    lease_from_s: float,
+) -> list[Action]:
+    """What to do with held attempts after the executor began anew, given what lives in it and what ended.
+
+    What it never started is started now, or taken back if it was to stop; what it lost is told as lost.
+    """
+    known = {started.ref for started in living}
+    known_over = {exit_.ref for exit_ in exits}
+    actions: list[Action] = []
+    for mine in held.values():
+        if mine.stage is Stage.OVER or mine.ref in known_over:
+            continue
+        if mine.ref in known:
+            if mine.stop is not None:
+                actions.append(Halt(mine.stop, mine.why))
+        elif mine.stage is Stage.RUNNING or mine.order is None:
+            actions.append(Tell(mine.ref, ReportKind.LOST, "the keeper has no trace of it"))
+        elif mine.stop is not None:
+            actions.append(Tell(mine.ref, ReportKind.REVOKED, "stopped before it started"))
+        else:
+            actions.append(Launch(mine.order, lease_from_s + mine.order.lease_s))
+    return actions
+
+
+def conclude(exit_: Exit, why: str, worker: str) -> Conclusion:
+    """What to report for an exit; `why` is the reason of the stop that came before it, if one did."""
+    lost = {
+        Cause.UNWANTED: why or "the master does not count on it any more",
+        Cause.SHUTDOWN: "worker shut down",
+        Cause.LEASE: "its lease was over",
+        Cause.KEEPER: "its keeper died",
+    }
+    if exit_.cause in lost:
+        return Conclusion(ReportKind.LOST, lost[exit_.cause], None)
+    kind, code, message = _how(exit_, worker)
+    if exit_.cause is Cause.ORDER:
+        kind, message = OutcomeKind.CANCELLED, why
+    outcome = Outcome(kind, exit_code=code, signal=exit_.signal, message=clean(message))
+    return Conclusion(ReportKind.ENDED, "", outcome)
+
+
+def _how(exit_: Exit, worker: str) -> tuple[OutcomeKind, int, str]:
+    if exit_.launch is not None:
+        return OutcomeKind.LAUNCH_FAILED, exit_.launch, f"{exit_.why} on worker {worker}"
+    if exit_.signal is not None:
+        return OutcomeKind.SIGNALLED, 128 + exit_.signal, f"killed by {signal_name(exit_.signal)}"
+    if exit_.code:
+        return OutcomeKind.EXIT_NONZERO, exit_.code, f"exited with code {exit_.code}"
+    return OutcomeKind.OK, 0, ""
+
+
+def signal_name(number: int) -> str:
+    """SIGSEGV, or `signal 40` for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def clean(text: str) -> str:
+    """The text as it may be sent and stored: what file names may hold and UTF-8 may not is replaced."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")[:MAX_MESSAGE]

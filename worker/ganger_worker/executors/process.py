@@ -1,0 +1,131 @@
+"""This module runs attempts as plain processes, by way of the keeper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganger_core.domain.task import AttemptRef, StartOrder
+from ganger_worker.executors.base import Cause, Exit, Launch, Listener, Refused, Started, Stop
+from ganger_worker.executors.folders import AttemptFolders
+from ganger_worker.keeper_client import KeeperClient, Message
+
+INHERITED = frozenset(("PATH", "HOME", "LANG", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ"))
+"""What an attempt gets of the worker's environment, beside LC_*."""
+
+
+def base_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """What every attempt gets of the worker's own environment."""
+    return {name: value for name, value in env.items() if name in INHERITED or name.startswith("LC_")}
+
+
+class ProcessExecutor:
+    """Implements `Executor`. `env` is what every attempt gets, `worker` the worker's name."""
+
+    def __init__(
+        self,
+        folder: Path,
+        folders: AttemptFolders,
+        worker_id: str,
+        worker: str,
+        env: Mapping[str, str],
+        listener: Listener,
+    ) -> None:
+        self._folders = folders
+        self._swept = False
+        self._worker = worker
+        self._env = env
+        self._listener = listener
+        self._keeper = KeeperClient(folder, worker_id, self._on_message)
+
+    def open(self) -> None:
+        """Reach the keeper or start one; what it holds comes by `on_recovered`. Raises Unavailable."""
+        self._keeper.start()
+
+    def close(self, *, end_all: bool) -> None:
+        """Leave the keeper alone with its attempts, or end both."""
+        self._keeper.stop(end_keeper=end_all)
+        self._folders.close()
+
+    def prepare(self, order: StartOrder) -> None:
+        """Make the attempt's folders; raises OSError."""
+        self._folders.make(order.ref)
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        """Hand all to the keeper in one message."""
+        self._keeper.send("start", base_env=self._env, attempts=[self._item(launch) for launch in launches])
+
+    def stop(self, stops: Sequence[Stop]) -> None:
+        """Have the keeper end these."""
+        items = [{**_named(s.ref), "grace": s.grace_s, "cause": s.cause.value} for s in stops]
+        self._keeper.send("stop", attempts=items)
+
+    def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
+        """Move the ends of leases."""
+        self._keeper.send("extend", attempts=[{**_named(ref), "deadline": when} for ref, when in deadlines])
+
+    def forget(self, refs: Sequence[AttemptRef]) -> None:
+        """Acknowledge these exits and remove what nobody needs of their files."""
+        self._keeper.send("ack", attempts=[_named(ref) for ref in refs])
+        for ref in refs:
+            self._folders.clear(ref)
+
+    def _item(self, launch: Launch) -> dict[str, Any]:
+        ref, spec = launch.order.ref, launch.order.spec
+        place = self._folders.place(ref)
+        env = dict(spec.env)
+        env["GANGER_TASK_ID"] = str(ref.task_id)
+        env["GANGER_ATTEMPT"] = env["GANGER_TOKEN"] = str(ref.token)
+        env["GANGER_OUTPUT_DIR"] = f"{place}/outputs"
+        env["GANGER_WORKER"] = self._worker
+        return {
+            "task": ref.task_id,
+            "token": ref.token,
+            "command": spec.command,
+            "env": env,
+            "cwd": spec.workdir or f"{place}/work",
+            "deadline": launch.deadline_s,
+        }
+
+    def _on_message(self, message: Message) -> None:
+        match message["event"]:
+            case "started":
+                self._listener.on_started([_started(item) for item in message["attempts"]])
+            case "exits":
+                self._listener.on_ended([_exit(item) for item in message["attempts"]])
+            case "refused":
+                refused = [Refused(_ref(i), i["code"] == "token", i["why"]) for i in message["attempts"]]
+                self._listener.on_refused(refused)
+            case "list":
+                living = [_started(item) for item in message["live"]]
+                exits = [_exit(item) for item in message["exits"]]
+                if not self._swept:
+                    self._folders.clear_all_but({s.ref for s in living} | {e.ref for e in exits})
+                    self._swept = True
+                self._listener.on_recovered(living, exits)
+
+
+def _named(ref: AttemptRef) -> dict[str, Any]:
+    return {"task": ref.task_id, "token": ref.token}
+
+
+def _ref(item: Message) -> AttemptRef:
+    return AttemptRef(item["task"], item["token"])
+
+
+def _started(item: Message) -> Started:
+    return Started(_ref(item), item["started"])
+
+
+def _exit(item: Message) -> Exit:
+    return Exit(
+        ref=_ref(item),
+        started_s=item["started"],
+        ended_s=item["ended"],
+        cause=Cause(item["cause"]) if item["cause"] else None,
+        code=item.get("code"),
+        signal=item.get("signal"),
+        launch=item.get("launch"),
+        why=item.get("why", ""),
+    )

@@ -1,0 +1,299 @@
+"""This module keeps attempts: starts them, stops them, enforces their leases and sees that nothing outlives them.
+
+    start ──► main process lives ──► main process gone ──► nothing of it lives ──► exit, kept until acknowledged
+                 │ stop, or lease over       │ others live: LINGER_S, then KILL
+                 └► TERM to all, grace, KILL ┘
+
+It is part of the keeper: standard library only, one thread. All times are seconds on CLOCK_BOOTTIME.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from ganger_worker.keeper_journal import Exit, Journal
+from ganger_worker.keeper_process import (
+    MARK,
+    Key,
+    LaunchFailed,
+    launch,
+    mark_of,
+    owners,
+    signal_all,
+    survey,
+)
+
+LEASE_GRACE_S = 5.0  # between TERM and KILL when a lease is over
+LINGER_S = 1.0  # what the main process leaves behind may end by itself: a `tee` with the last lines, say
+KILL_AGAIN_S = 0.1  # the first repetition of a KILL that left somebody alive; doubles up to KILL_AGAIN_MAX_S
+KILL_AGAIN_MAX_S = 5.0
+REAP_EVERY = 16  # starts of one batch after which exits are told
+
+Item = dict[str, Any]
+"""One attempt in a message: task, token, and what the verb needs; or a whole message."""
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    key: Key
+    deadline: float
+    session: int = 0
+    started: float | None = None
+    how: Mapping[str, object] | None = None  # how the main process ended; None while it lives
+    ended: float = 0.0
+    cause: str = ""  # why it was told to stop, empty when it was not
+    kill_at: float = inf
+    kill_again_s: float = KILL_AGAIN_S
+
+
+class Attempts:
+    """Every attempt of one worker that lives or whose exit is not acknowledged."""
+
+    def __init__(self, journal: Journal, worker_id: str, folder: str, clock: Callable[[], float]) -> None:
+        self._journal = journal
+        self._worker_id = worker_id
+        self._folder = folder
+        self._clock = clock
+        self.next_tick = 0.0  # when `tick` is needed next, leases aside
+        self._live: dict[Key, _Attempt] = {}
+        self._mains: dict[int, _Attempt] = {}  # by the main process's id
+        self._ending: list[_Attempt] = []  # live, but their main process is gone
+        # Orphans that came home, with the attempts that each may belong to: one, or all that lived then,
+        # when it carries no mark and is in no session of ours.
+        self._strays: dict[int, frozenset[Key]] = {}
+        self._started: list[_Attempt] = []
+        self._over: list[Exit] = []
+        self._refused: list[Item] = []
+        self._children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
+        self._orphaned = [_Attempt(key, -inf, cause="keeper") for key in journal.open]  # a dead keeper's
+        self._live.update((attempt.key, attempt) for attempt in self._orphaned)
+
+    @property
+    def lives(self) -> bool:
+        """Whether any attempt lives."""
+        return bool(self._live)
+
+    def listing(self) -> Item:
+        """Everything that is kept: what lives, and the exits that were not acknowledged."""
+        live = [{**_named(a.key), "started": a.started, "cause": a.cause} for a in self._live.values()]
+        return {"event": "list", "live": live, "exits": list(self._journal.exits.values())}
+
+    def start(self, items: Sequence[Item], base_env: Mapping[str, str]) -> Iterator[Item]:
+        """Start each but those started before, with a predecessor alive, or without a lease; yields news as it goes."""
+        fresh: dict[int, Item] = {}
+        for item in items:
+            if item["task"] in fresh:
+                self._refuse(item, "older", "another attempt of this task is in the same batch")
+            elif self._may_start(item):
+                fresh[item["task"]] = item
+        try:
+            if fresh:
+                self._journal.started([_key(item) for item in fresh.values()])
+        except OSError as error:
+            for item in fresh.values():
+                self._refuse(item, "journal", f"the keeper cannot write its journal: {error.strerror}")
+            fresh = {}
+        for number, item in enumerate(fresh.values(), start=1):
+            self._start_one(item, base_env)
+            if number % REAP_EVERY == 0:
+                self.reap()
+                yield from self.news()
+        os.chdir("/")
+
+    def stop(self, items: Sequence[Item]) -> None:
+        """TERM to everything that these attempts started, KILL after each one's `grace`. The first cause counts."""
+        self.reap()  # who has ended by himself was not stopped
+        stopping = []
+        for item in items:
+            attempt = self._live.get(_key(item))
+            if attempt is None or attempt.how is not None:
+                continue
+            self._kill_by(attempt, self._clock() + item["grace"])
+            if not attempt.cause:
+                attempt.cause = item["cause"]
+                stopping.append(attempt)
+        self._signal(stopping, signal.SIGTERM)
+
+    def extend(self, items: Sequence[Item]) -> None:
+        """Set new deadlines."""
+        for item in items:
+            attempt = self._live.get(_key(item))
+            if attempt is not None:
+                attempt.deadline = item["deadline"]
+
+    def acknowledge(self, items: Sequence[Item]) -> None:
+        """Forget these exits."""
+        self._journal.acknowledged([_key(item) for item in items])
+
+    def reap(self) -> None:
+        """Collect the children that ended, and find out whose attempt is over with them."""
+        ended = False
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            ended = True
+            self._strays.pop(pid, None)
+            attempt = self._mains.pop(pid, None)
+            if attempt is not None:
+                code = os.waitstatus_to_exitcode(status)
+                self._end(attempt, {"code": code} if code >= 0 else {"signal": -code})
+        if ended:
+            self._find_strays()
+            self._settle()
+
+    def tick(self) -> None:
+        """Stop what has no lease any more, kill what did not heed, look after what a dead keeper left."""
+        now = self._clock()
+        late = [a for a in self._live.values() if a.how is None and not a.cause and now >= a.deadline]
+        for attempt in late:
+            attempt.cause = "lease"
+            # From the end of the lease, not from now: a host that was suspended must not grant it a second grace.
+            self._kill_by(attempt, attempt.deadline + LEASE_GRACE_S)
+        self._signal(late, signal.SIGTERM)
+        self._tend_orphaned(now)
+        due = [a for a in self._live.values() if now >= a.kill_at]
+        for attempt in due:
+            attempt.kill_at = now + attempt.kill_again_s
+            attempt.kill_again_s = min(2 * attempt.kill_again_s, KILL_AGAIN_MAX_S)
+        self._signal(due, signal.SIGKILL)
+        self.next_tick = min((attempt.kill_at for attempt in self._live.values()), default=inf)
+        if self._orphaned:
+            self.next_tick = min(self.next_tick, now + KILL_AGAIN_S)
+
+    def news(self) -> Iterator[Item]:
+        """What happened since the last call, as messages for the worker. Exits are in the journal by now."""
+        started = [a for a in self._started if a.key in self._live]
+        if started:
+            yield {"event": "started", "attempts": [{**_named(a.key), "started": a.started} for a in started]}
+        if self._over:
+            yield {"event": "exits", "attempts": self._over}
+        if self._refused:
+            yield {"event": "refused", "attempts": self._refused}
+        self._started, self._over, self._refused = [], [], []
+
+    def close(self) -> None:
+        """KILL everything and close the files; for a keeper that is told to end."""
+        self._signal(list(self._live.values()), signal.SIGKILL)
+        self._journal.close()
+        os.close(self._children)
+
+    def _may_start(self, item: Item) -> bool:
+        task, token = _key(item)
+        last = self._journal.tokens.get(task, 0)
+        if token <= last:
+            self._refuse(item, "token", f"attempt {last} of this task was started here before")
+            return False
+        if last and any(key[0] == task for key in self._live):
+            self._refuse(item, "older", f"attempt {last} of this task still lives here")
+            return False
+        if self._clock() >= item["deadline"]:
+            self._refuse(item, "late", "the order came when its lease was over")
+            return False
+        return True
+
+    def _refuse(self, item: Item, code: str, why: str) -> None:
+        self._refused.append({**_named(_key(item)), "code": code, "why": why})
+
+    def _start_one(self, item: Item, base_env: Mapping[str, str]) -> None:
+        key = _key(item)
+        place = f"{self._folder}/attempts/{key[0]}-{key[1]}"
+        env = {**base_env, **item["env"], MARK: mark_of(self._worker_id, key)}
+        attempt = self._live[key] = _Attempt(key, item["deadline"])
+        try:
+            pid = launch(item["command"], env, item["cwd"], f"{place}/stdout", f"{place}/stderr")
+        except LaunchFailed as error:
+            self._end(attempt, {"launch": error.code, "why": error.why})
+            self._settle()
+            return
+        attempt.started, attempt.session = self._clock(), pid
+        self._mains[pid] = attempt
+        self._started.append(attempt)
+
+    def _end(self, attempt: _Attempt, how: Mapping[str, object]) -> None:
+        attempt.how, attempt.ended = how, self._clock()
+        self._ending.append(attempt)
+
+    def _kill_by(self, attempt: _Attempt, when: float) -> None:
+        attempt.kill_at = min(attempt.kill_at, when)
+        self.next_tick = min(self.next_tick, when)
+
+    def _find_strays(self) -> None:
+        """Take in orphans that became our children, with whose they are."""
+        listed = os.pread(self._children, 1 << 20, 0)
+        if listed.count(b" ") == len(self._mains) + len(self._strays):
+            return  # nobody new
+        new = {int(pid) for pid in listed.split()} - self._mains.keys() - self._strays.keys()
+        if not new:
+            return
+        belongs = self._owners()
+        everyone = frozenset(self._live)
+        for pid in new:
+            keys = everyone & {belongs[pid]} if pid in belongs else everyone
+            self._strays[pid] = keys
+            if not keys:  # of nobody who lives
+                signal_all([pid], signal.SIGKILL)
+
+    def _settle(self) -> None:
+        """Declare over what is over; the rest of what it started gets a time to be killed at."""
+        ending, self._ending = self._ending, []
+        over = []
+        for attempt in ending:
+            if any(attempt.key in keys and not self._runs(keys) for keys in self._strays.values()):
+                self._ending.append(attempt)
+                if attempt.kill_at == inf:
+                    self._kill_by(attempt, self._clock() + LINGER_S)
+                continue
+            del self._live[attempt.key]
+            times = {"started": attempt.started, "ended": attempt.ended}
+            over.append({**_named(attempt.key), **times, "cause": attempt.cause, **(attempt.how or {})})
+        if over:
+            self._journal.ended(over)
+            self._over += over
+
+    def _runs(self, keys: Iterable[Key]) -> bool:
+        return any(self._live[key].how is None for key in keys if key in self._live)
+
+    def _owners(self) -> dict[int, Key]:
+        sessions = {a.session: a.key for a in self._live.values() if a.session}
+        return owners(survey(), self._worker_id, sessions)
+
+    def _signal(self, attempts: Sequence[_Attempt], signum: int) -> None:
+        if not attempts:
+            return
+        chosen = {attempt.key for attempt in attempts}
+        pids = {pid for pid, key in self._owners().items() if key in chosen}
+        if signum == signal.SIGKILL:
+            pids |= {pid for pid, keys in self._strays.items() if keys & chosen and not self._runs(keys)}
+        signal_all(pids, signum)
+
+    def _tend_orphaned(self, now: float) -> None:
+        """End what a dead keeper left: it is not ours to reap, so /proc must show that it is gone."""
+        if not self._orphaned:
+            return
+        alive = set(self._owners().values())
+        gone = [a for a in self._orphaned if a.key not in alive]
+        fresh = [a for a in self._orphaned if a.key in alive and a.kill_at == inf]
+        for attempt in fresh:
+            self._kill_by(attempt, now + LEASE_GRACE_S)
+        self._signal(fresh, signal.SIGTERM)
+        self._orphaned = [a for a in self._orphaned if a.key in alive]
+        for attempt in gone:
+            self._end(attempt, {"lost": True})
+        self._settle()
+
+
+def _key(item: Item) -> Key:
+    return item["task"], item["token"]
+
+
+def _named(key: Key) -> Item:
+    return {"task": key[0], "token": key[1]}
