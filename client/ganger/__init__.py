@@ -1,0 +1,112 @@
+"""This module holds the SDK's public names; each is imported when it is first used, so that the CLI starts fast."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganger.build import task_spec
+    from ganger.calls import TaskRow, TaskStatus
+    from ganger.client import Client
+    from ganger.errors import (
+        AlreadyExists,
+        Conflict,
+        DeadlineExceeded,
+        Exhausted,
+        GangerError,
+        Invalid,
+        NotFound,
+        PermissionDenied,
+        TaskFailed,
+        Unauthenticated,
+        Unavailable,
+        WaitTimeout,
+    )
+    from ganger_core.domain.resources import Resources
+    from ganger_core.domain.states import TaskState
+    from ganger_core.domain.task import (
+        Attempt,
+        Event,
+        LogChunk,
+        LogStream,
+        Outcome,
+        OutcomeKind,
+        Task,
+        TaskSpec,
+        WorkerView,
+    )
+
+__all__ = [
+    "AlreadyExists",
+    "Attempt",
+    "Client",
+    "Conflict",
+    "DeadlineExceeded",
+    "Event",
+    "Exhausted",
+    "GangerError",
+    "Invalid",
+    "LogChunk",
+    "LogStream",
+    "NotFound",
+    "Outcome",
+    "OutcomeKind",
+    "PermissionDenied",
+    "Resources",
+    "Task",
+    "TaskFailed",
+    "TaskRow",
+    "TaskSpec",
+    "TaskState",
+    "TaskStatus",
+    "Unauthenticated",
+    "Unavailable",
+    "WaitTimeout",
+    "WorkerView",
+    "task_spec",
+]
+
+_HOMES = {
+    "ganger.build": ("task_spec",),
+    "ganger.calls": ("TaskRow", "TaskStatus"),
+    "ganger.client": ("Client",),
+    "ganger.errors": (
+        "AlreadyExists",
+        "Conflict",
+        "DeadlineExceeded",
+        "Exhausted",
+        "GangerError",
+        "Invalid",
+        "NotFound",
+        "PermissionDenied",
+        "TaskFailed",
+        "Unauthenticated",
+        "Unavailable",
+        "WaitTimeout",
+    ),
+    "ganger_core.domain.resources": ("Resources",),
+    "ganger_core.domain.states": ("TaskState",),
+    "ganger_core.domain.task": (
+        "Attempt",
+        "Event",
+        "LogChunk",
+        "LogStream",
+        "Outcome",
+        "OutcomeKind",
+        "Task",
+        "TaskSpec",
+        "WorkerView",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

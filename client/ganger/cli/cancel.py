@@ -1,0 +1,50 @@
+"""This module is `ganger cancel`: end tasks that wait or run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ganger.cli import exits
+from ganger.cli.failure import explain, tell
+from ganger.cli.ids import parse_ids
+from ganger.cli.newest import newest_id
+from ganger.cli.session import Output, OutputOption, session_of
+from ganger.render import document, say
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("cancel", short_help="end tasks that wait or run", epilog="Example: ganger cancel 41,42")(
+        cancel
+    )
+
+
+def cancel(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to."""
+    from ganger_core.domain.errors import NotFound
+
+    states = {}
+    missing = False
+    with session_of(context).client() as client:
+        for task_id in parse_ids(ids, lambda: newest_id(client)):
+            try:
+                states[task_id] = client.cancel(task_id, reason)
+            except NotFound as error:
+                tell(explain(error))
+                missing = True
+    if output is Output.JSON:
+        document({"tasks": [{"id": task_id, "state": state.value} for task_id, state in states.items()]})
+    else:
+        for task_id, state in states.items():
+            say(f"task {task_id} {_SAID.get(state, f'was over before: {state.value}')}")
+    raise typer.Exit(exits.REFUSED if missing else exits.OK)
+
+
+_SAID = {"CANCELLED": "is cancelled", "STOPPING": "is being stopped"}

@@ -1,0 +1,35 @@
+"""This module decides exit codes. In `run` and `wait` a code is the task's own, and 125 means Ganger's own failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganger_core.domain.task import Task
+
+OK, REFUSED, USAGE = 0, 1, 2
+TIMED_OUT = 124
+OWN_FAILURE = 125
+INTERRUPTED = 130  # 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
+PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
+
+
+def own_failure(env: Mapping[str, str]) -> int:
+    """The code for a failure of Ganger's own in a pass-through command: GANGER_EXIT_ERROR or 125."""
+    text = env.get("GANGER_EXIT_ERROR", "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) <= 255 else OWN_FAILURE
+
+
+def task_code(task: Task, env: Mapping[str, str]) -> int:
+    """The exit code that stands for how a task ended: its own, or Ganger's where it has none of its own."""
+    outcome = task.outcome
+    if outcome is None or outcome.exit_code is None or outcome.kind in ("CANCELLED", "LOST"):
+        return OK if task.state == "SUCCEEDED" else own_failure(env)
+    return outcome.exit_code
+
+
+def highest(tasks: Iterable[Task], env: Mapping[str, str]) -> int:
+    """The highest code of several tasks."""
+    return max((task_code(task, env) for task in tasks), default=OK)

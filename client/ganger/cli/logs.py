@@ -1,0 +1,45 @@
+"""This module is `ganger logs`: a task's output, byte for byte."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ganger.cli import exits
+from ganger.cli.ids import parse_ids
+from ganger.cli.newest import newest_id
+from ganger.cli.session import session_of
+from ganger.render import note, raw
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("logs", short_help="a task's output", epilog="Example: ganger logs -f last")(logs)
+
+
+def logs(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(help="Such as 42 or last.", metavar="ID")],
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task is over.")] = False,
+    attempt: Annotated[
+        int,
+        typer.Option(
+            "-a", "--attempt", help="Of this attempt instead of the newest.", metavar="NUMBER", min=1
+        ),
+    ]
+    | None = None,
+) -> None:
+    """Write a task's stdout to stdout and its stderr to stderr, byte for byte."""
+    from ganger_core.domain.errors import Invalid
+
+    with session_of(context).client() as client:
+        ids = parse_ids([task], lambda: newest_id(client))
+        if len(ids) != 1:
+            raise Invalid("logs are shown of one task at a time")
+        try:
+            for chunk in client.logs(ids[0], follow, attempt=attempt or 0):
+                raw(chunk.data, error=chunk.stream == "STDERR")
+        except KeyboardInterrupt:
+            note(f"\ndetached: following task {ids[0]} ends here, the task does not")
+            raise typer.Exit(exits.INTERRUPTED) from None

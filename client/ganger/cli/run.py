@@ -1,0 +1,137 @@
+"""This module is `ganger run`: submit, stream the output as it comes, exit with the task's code."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import typer
+
+from ganger.cli import exits
+from ganger.cli.failure import tell
+from ganger.cli.session import session_of
+from ganger.cli.task_options import (
+    COMMAND_LAST,
+    Command,
+    Cpus,
+    Env,
+    Memory,
+    Name,
+    Priority,
+    Workdir,
+    hint_without_workers,
+    read_env,
+    read_workdir,
+)
+from ganger.render import note, raw
+
+if TYPE_CHECKING:
+    from ganger.client import Client
+    from ganger_core.domain.task import Task
+
+CANCEL_WITHIN_S = 2.0  # a second Ctrl-C within this time cancels the task
+EXPLAIN_AFTER_S = 3.0  # a task that has not been placed by then is waiting for something worth telling
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(
+        "run",
+        short_help="run a command, exit with its code",
+        epilog="Example: ganger run -c 2 -- python train.py",
+        context_settings=COMMAND_LAST,
+    )(run)
+
+
+def run(
+    context: typer.Context,
+    command: Command,
+    env: Env,
+    name: Name = "",
+    cpus: Cpus = "1",
+    mem: Memory = "0",
+    priority: Priority = 50,
+    workdir: Workdir = None,
+) -> None:
+    """Run a command as a task: its output comes here as it is written, and its exit code is this command's.
+
+    Ctrl-C leaves the task running; a second Ctrl-C within 2 seconds cancels it. An exit code of 125 (or
+    GANGER_EXIT_ERROR) is Ganger's own: the task was cancelled or lost, or no master answered.
+    """
+    with session_of(context).client() as client:
+        task_id = client.submit(
+            command,
+            name=name,
+            env=read_env(env, os.environ),
+            workdir=read_workdir(workdir),
+            cpus=cpus,
+            memory=mem,
+            priority=priority,
+        )
+        try:
+            if not hint_without_workers(client):
+                _explain_waiting(client, task_id)
+            _stream(client, task_id)
+            task = client.wait([task_id])[0]
+        except KeyboardInterrupt:
+            raise typer.Exit(_detach(client, task_id)) from None
+        except RuntimeError as error:
+            # A Ctrl-C inside a wait of gRPC can come out as the wait's own failure to give its lock back.
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            raise typer.Exit(_detach(client, task_id)) from None
+        except BrokenPipeError:
+            tell(f"the reader of the output is gone; task {task_id} goes on: ganger logs -f {task_id}")
+            raise
+    _tell_end(task)
+    raise typer.Exit(exits.task_code(task, os.environ))
+
+
+def _explain_waiting(client: Client, task_id: int) -> None:
+    """Return once the task is placed, or say why it waits."""
+    from ganger.errors import WaitTimeout
+
+    status = client.status(task_id)
+    if status.task.token or status.task.is_final:
+        return
+    try:
+        for event in client.events(status.as_of_seq, [task_id], timeout_s=EXPLAIN_AFTER_S):
+            if event.state != "PENDING":
+                return
+    except WaitTimeout:
+        reason = client.status(task_id).task.reason
+        note(f"task {task_id} waits{': ' + reason if reason else ''}")
+
+
+def _stream(client: Client, task_id: int) -> None:
+    attempt = 0
+    for chunk in client.logs(task_id, follow=True):
+        if attempt not in (0, chunk.ref.token):
+            note(f"task {task_id} was started again: attempt {chunk.ref.token}")
+        attempt = chunk.ref.token
+        raw(chunk.data, error=chunk.stream == "STDERR")
+
+
+def _detach(client: Client, task_id: int) -> int:
+    """Leave the task running, or cancel it on a second Ctrl-C; returns the exit code."""
+    try:  # from here on a Ctrl-C is the second one
+        note(
+            f"\ndetached: task {task_id} goes on. Ctrl-C again within {CANCEL_WITHIN_S:g} s cancels it; later:"
+            f"\n  ganger logs -f {task_id}     ganger wait {task_id}     ganger cancel {task_id}"
+        )
+        threading.Event().wait(CANCEL_WITHIN_S)
+    except KeyboardInterrupt:
+        state = client.cancel(task_id, "Ctrl-C in ganger run")
+        note(f"task {task_id} is {'cancelled' if state == 'CANCELLED' else 'being cancelled'}")
+    return exits.own_failure(os.environ)
+
+
+def _tell_end(task: Task) -> None:
+    """Say how the task ended where its exit code alone does not."""
+    from ganger.wording import describe_end
+
+    outcome = task.outcome
+    plain = outcome is not None and outcome.kind in ("OK", "EXIT_NONZERO") and not outcome.log_incomplete
+    if not plain:
+        tell(f"task {task.id} {describe_end(task)}")

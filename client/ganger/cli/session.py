@@ -1,0 +1,46 @@
+"""This module carries the global options from the command line to the verbs, and opens the client with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from ganger.client import Client
+
+
+@dataclass(frozen=True)
+class Session:
+    """Which master is meant; empty means: as the environment says."""
+
+    state_dir: str = ""
+    address: str = ""
+    token_file: str = ""
+
+    def client(self) -> Client:
+        """A client of that master."""
+        from ganger.client import Client
+
+        return Client(self.address, self.token_file, self.state_dir or None)
+
+
+class Output(StrEnum):
+    """How a command writes its result."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputOption = Annotated[
+    Output,
+    typer.Option("-o", "--output", help="How to write the result; json is versioned.", show_default=False),
+]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Write ids only, one per line.")]
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the root command made from its options."""
+    return cast(Session, context.obj)

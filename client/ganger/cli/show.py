@@ -1,0 +1,110 @@
+"""This module is `ganger show`: everything that is known of a task."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganger import render
+from ganger.cli.ids import parse_ids
+from ganger.cli.ls import ran_for
+from ganger.cli.newest import newest_id
+from ganger.cli.session import Output, OutputOption, session_of
+from ganger.layout import NOTHING, Column, clean, cpus, duration, size
+
+if TYPE_CHECKING:
+    from ganger.calls import TaskStatus
+    from ganger_core.domain.task import Attempt
+
+ATTEMPT_COLUMNS = (
+    Column("ATTEMPT", right=True),
+    Column("WORKER", least=8),
+    Column("PLACED BY"),
+    Column("STATE", paint=render.state_colour),
+    Column("ASSIGNED"),
+    Column("RAN", right=True),
+    Column("OUTPUT", right=True),
+    Column("END", least=12),
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(show)
+
+
+def show(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended."""
+    with session_of(context).client() as client:
+        found = [client.status(task_id) for task_id in parse_ids(ids, lambda: newest_id(client))]
+    if output is Output.JSON:
+        from ganger.documents import task_document
+
+        render.document({"tasks": [task_document(each.task, attempts=each.attempts) for each in found]})
+        return
+    for number, status in enumerate(found):
+        if number:
+            render.say()
+        _show(status, time.time_ns() // 1_000_000)
+
+
+def _show(status: TaskStatus, now_ms: int) -> None:
+    from ganger.wording import describe_end
+
+    task, spec = status.task, status.task.spec
+    state = render.state_colour(task.state.value)
+    cpu, memory = cpus(spec.resources.cpu_milli), spec.resources.memory_bytes
+    needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
+    facts = [
+        ("task", f"{task.id} {clean(spec.name)}".rstrip()),
+        ("state", state),
+        ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
+        ("command", clean(shlex.join(spec.command))),
+        ("folder", clean(spec.workdir) or "a fresh one per attempt"),
+        *(("env", clean(f"{name}={value}")) for name, value in spec.env),
+        ("needs", needs),
+        ("priority", str(spec.priority)),
+        ("owner", clean(task.owner)),
+        ("submitted", _moment(task.submitted_ms, now_ms)),
+        ("started", _moment(task.started_ms, now_ms)),
+        ("finished", _moment(task.finished_ms, now_ms)),
+        ("ran", ran_for(task, now_ms) if task.started_ms else ""),
+    ]
+    render.show_facts(facts)
+    if status.attempts:
+        render.say()
+        render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
+
+
+def _cells(attempt: Attempt, now_ms: int) -> list[str]:
+    from ganger.wording import short_end
+
+    outcome = attempt.outcome
+    until_ms = attempt.ended_ms or (now_ms if attempt.is_live else 0)
+    ran = duration((until_ms - attempt.started_ms) / 1000) if attempt.started_ms and until_ms else NOTHING
+    written = attempt.stdout_bytes + attempt.stderr_bytes
+    return [
+        str(attempt.ref.token),
+        clean(attempt.worker_name),
+        clean(attempt.planned_by),
+        attempt.state.value,
+        time.strftime("%m-%d %H:%M:%S", time.localtime(attempt.assigned_ms / 1000)),
+        ran,
+        size(written),
+        clean(short_end(outcome) or "success") if outcome else NOTHING,
+    ]
+
+
+def _clock(at_ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def _moment(at_ms: int, now_ms: int) -> str:
+    return f"{_clock(at_ms)}, {duration((now_ms - at_ms) / 1000)} ago" if at_ms else ""

@@ -1,0 +1,188 @@
+"""This module is the SDK's front: one `Client` with a method for each thing that people ask of a master."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ganger.build import task_spec
+from ganger.calls import PAGE_SIZE, MasterCalls, TaskRow, TaskStatus
+from ganger.errors import TaskFailed
+from ganger.watch import follow_events, follow_logs, read_attempt, wait_for
+from ganger_core.domain.errors import Invalid
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import (
+    DEFAULT_PRIORITY,
+    AttemptRef,
+    Event,
+    LogChunk,
+    Task,
+    TaskSpec,
+    WorkerView,
+)
+from ganger_core.domain.validate import check_spec
+from ganger_core.settings import master_target
+
+PATIENCE_S = 60.0
+
+
+class Client:
+    """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
+
+    `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
+    master of the state folder (`state_dir`, GANGER_STATE_DIR or the user's own) is meant. Calls survive a
+    master that is away for up to `patience_s` seconds and are carried out once. Every method raises errors
+    of `ganger.GangerError`: `Unavailable` when no master answers, `Unauthenticated`, `PermissionDenied`,
+    `Invalid` with the field at fault, `NotFound`.
+    """
+
+    def __init__(
+        self,
+        address: str = "",
+        token_file: str = "",
+        state_dir: str | Path | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        folder = None if state_dir is None else Path(state_dir)
+        # A folder named here is nearer than an address named in the environment.
+        env = {name: value for name, value in os.environ.items() if folder is None or name != "GANGER_ADDR"}
+        target = master_target(env, master=address, token_file=token_file, state_dir=folder)
+        self._calls = MasterCalls(target, patience_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """Where the master is, as `unix:/path` or `HOST:PORT`."""
+        return self._calls.address
+
+    def close(self) -> None:
+        """Close the connection; what is being watched ends."""
+        self._calls.close()
+
+    def submit(
+        self,
+        command: Sequence[str],
+        *,
+        name: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+        cpus: float | str = 1,
+        memory: int | str = 0,
+        priority: int = DEFAULT_PRIORITY,
+        request_id: str | None = None,
+    ) -> int:
+        """Hand in one task and return its id; when this returns, the task is on the master's disk.
+
+        The arguments are those of `ganger.task_spec`. Calling again with the same `request_id` and task
+        returns the same id and submits nothing; the default is a new one per call.
+        """
+        spec = task_spec(
+            command, name=name, env=env, workdir=workdir, cpus=cpus, memory=memory, priority=priority
+        )
+        return self._calls.submit(request_id or _new_request_id(), spec)
+
+    def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
+        """Hand in many tasks, all or none, and return their consecutive ids.
+
+        One call takes up to 10,000 tasks and 4 MiB. `request_id` is as for `submit`.
+        """
+        listed = list(specs)
+        for number, spec in enumerate(listed):
+            check_spec(spec, f"specs[{number}]")
+        return self._calls.submit_many(request_id or _new_request_id(), listed)
+
+    def status(self, task_id: int) -> TaskStatus:
+        """The task with all its attempts."""
+        return self._calls.status(task_id)
+
+    def tasks(
+        self,
+        states: Iterable[TaskState] | None = None,
+        task_ids: Iterable[int] | None = None,
+        *,
+        limit: int | None = None,
+    ) -> Iterator[TaskRow]:
+        """Tasks from the newest to the oldest: those in `states` and among `task_ids`; at most `limit`.
+
+        None stands for all; an empty list for none, because that is what a filter that found nothing means.
+        """
+        wanted, ids = list(states or ()), list(task_ids or ())
+        if (states is not None and not wanted) or (task_ids is not None and not ids):
+            return
+        token, left = "", limit
+        while left is None or left > 0:
+            page = self._calls.task_page(
+                wanted, ids, PAGE_SIZE if left is None else min(PAGE_SIZE, left), token
+            )
+            yield from page.rows
+            token = page.next_token
+            left = None if left is None else left - len(page.rows)
+            if not token:
+                return
+
+    def wait(
+        self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False
+    ) -> list[Task]:
+        """Wait until the tasks are over and return them in the order asked.
+
+        Raises `WaitTimeout` after `timeout_s` seconds, and with `check` the `TaskFailed` of the first
+        one that did not succeed.
+        """
+        tasks = wait_for(self._calls, task_ids, timeout_s)
+        failed = [task for task in tasks if task.state is not TaskState.SUCCEEDED]
+        if check and failed:
+            raise TaskFailed(failed[0])
+        return tasks
+
+    def cancel(self, task_id: int, reason: str = "") -> TaskState:
+        """Cancel the task and return its state right after: CANCELLED, STOPPING, or how it had ended before."""
+        return self._calls.cancel(_new_request_id(), task_id, reason)
+
+    def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
+        """The raw bytes of stdout and stderr, by default of the newest attempt.
+
+        With `follow` they come as they are written, through later attempts, until the task is over.
+        """
+        if attempt:
+            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow)
+        if follow:
+            return follow_logs(self._calls, task_id)
+        newest = self.status(task_id).task.token
+        return read_attempt(self._calls, AttemptRef(task_id, newest), follow=False) if newest else iter(())
+
+    def events(
+        self, after_seq: int = 0, task_ids: Sequence[int] | None = None, *, timeout_s: float | None = None
+    ) -> Iterator[Event]:
+        """Every event after `after_seq` (of `task_ids`, unless None), each once and in order, as they happen.
+
+        Never ends by itself; raises `WaitTimeout` after `timeout_s` seconds. Go on later, or in another process,
+        with the `seq` of the last event handled.
+        """
+        if task_ids is not None and not task_ids:
+            raise Invalid("task_ids is empty: no event would ever come; None asks for all", field="task_ids")
+        self._calls.meet()
+        return follow_events(self._calls, after_seq, task_ids or (), timeout_s)
+
+    def workers(self) -> Iterator[WorkerView]:
+        """The workers that the master knows, by name."""
+        token = ""
+        while True:
+            page, token = self._calls.worker_page(token)
+            yield from page
+            if not token:
+                return
+
+
+def _new_request_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,100 @@
+"""This module turns tasks, attempts and workers into the JSON documents of the CLI. Keys keep their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
+
+Document = dict[str, object]
+
+
+def task_document(
+    task: Task, worker: str | None = None, attempts: Sequence[Attempt] | None = None
+) -> Document:
+    """A task; times are Unix milliseconds of the master's clock, null while not reached."""
+    spec = task.spec
+    fields: Document = {
+        "id": task.id,
+        "name": spec.name,
+        "state": task.state.value,
+        "reason": task.reason,
+        "owner": task.owner,
+        "command": list(spec.command),
+        "env": dict(spec.env),
+        "workdir": spec.workdir,
+        "cpu_milli": spec.resources.cpu_milli,
+        "memory_bytes": spec.resources.memory_bytes,
+        "priority": spec.priority,
+        "attempt": task.token or None,
+        "submitted_ms": task.submitted_ms,
+        "started_ms": task.started_ms or None,
+        "finished_ms": task.finished_ms or None,
+        "outcome": outcome_document(task.outcome),
+    }
+    if worker is not None:
+        fields["worker"] = worker or None
+    if attempts is not None:
+        fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
+    return fields
+
+
+def outcome_document(outcome: Outcome | None) -> Document | None:
+    """How an attempt or a task ended; null while it has not."""
+    if outcome is None:
+        return None
+    return {
+        "kind": outcome.kind.value,
+        "exit_code": outcome.exit_code,
+        "signal": outcome.signal,
+        "message": outcome.message,
+        "log_incomplete": outcome.log_incomplete,
+    }
+
+
+def attempt_document(attempt: Attempt) -> Document:
+    """One try of a task on one worker."""
+    return {
+        "attempt": attempt.ref.token,
+        "worker": attempt.worker_name,
+        "worker_id": attempt.worker_id,
+        "state": attempt.state.value,
+        "phase": attempt.phase,
+        "planned_by": attempt.planned_by,
+        "assigned_ms": attempt.assigned_ms,
+        "started_ms": attempt.started_ms or None,
+        "ended_ms": attempt.ended_ms or None,
+        "outcome": outcome_document(attempt.outcome),
+        "stdout_bytes": attempt.stdout_bytes,
+        "stderr_bytes": attempt.stderr_bytes,
+    }
+
+
+def worker_document(worker: WorkerView) -> Document:
+    """One worker: what it is, what it has free, what it runs."""
+    profile, usage = worker.profile, worker.usage
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "state": worker.state.value,
+        "host": profile.host,
+        "ganger": profile.version,
+        "capacity": _resources(profile.capacity),
+        "free": _resources(worker.free),
+        "usage": {
+            "cpu_percent": round(usage.cpu_percent, 1),
+            "memory_used_bytes": usage.memory_used_bytes,
+            "memory_total_bytes": usage.memory_total_bytes,
+        },
+        "heartbeat_age_s": round(worker.heartbeat_age_s, 3),
+        "attempts": [{"task_id": ref.task_id, "attempt": ref.token} for ref in worker.attempts],
+    }
+
+
+def _resources(amounts: Resources) -> Document:
+    return {
+        "cpu_milli": amounts.cpu_milli,
+        "memory_bytes": amounts.memory_bytes,
+        "slots": amounts.slots,
+    }

@@ -1,0 +1,258 @@
+"""This module checks what the CLI lists and shows, as table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from ganger import LogStream, Outcome, OutcomeKind, task_spec
+from ganger.layout import cell_width
+from ganger_core.domain.states import WorkerState
+from testkit.builders import a_worker
+from testkit.client_cli import Cli, Result, a_cli
+from testkit.client_master import START_MS, ScriptedMaster, a_worker_view
+
+LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
+
+
+@pytest.fixture
+def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    with a_cli(capsysbinary, monkeypatch) as cli:
+        yield cli
+
+
+@pytest.fixture
+def master(cli: Cli) -> ScriptedMaster:
+    return cli.master
+
+
+def a_mixed_lot(master: ScriptedMaster) -> None:
+    """Six tasks: one of each end, one that runs, one that waits."""
+    long_name = "a-name-that-is-much-longer-than-any-column-of-a-table-should-be"
+    for spec in (
+        task_spec(["python", "prep.py"], name="prep"),
+        task_spec(["python", "train.py"], name=long_name, cpus=2, memory="8GiB", priority=70),
+        task_spec(["sleep", "1000"]),
+        task_spec(["./nothing-here"], cpus="0.5"),
+        task_spec(["echo", "wide"], name="準備をする"),
+        task_spec(["sh", "-c", "kill -9 $$"], cpus=64, memory="512MiB"),
+    ):
+        master.submit(spec)
+    for task_id in (1, 2, 3, 4, 5):
+        master.run(task_id)
+    master.end(1)
+    master.end(2, 3)
+    message = "./nothing-here: command not found on worker w1"
+    master.end(4, outcome=Outcome(OutcomeKind.LAUNCH_FAILED, 127, message=message))
+    master.end(5, outcome=Outcome(OutcomeKind.SIGNALLED, 137, signal=9))
+    master.explain(
+        6, "asks for more than any worker has: needs 64 CPUs; the nearest is short of 62 CPUs and 0.5 GiB"
+    )
+
+
+LS = """\
+ID  NAME              STATE      PRI  CPU     MEM   TIME  WORKER  REASON
+ 6  sh -c kill -9 $$  PENDING     50   64  512MiB      –  –       asks for more than any worker has…
+ 5  準備をする        FAILED      50    1       –   1.5s  w1      killed by SIGKILL
+ 4  ./nothing-here    FAILED      50  0.5       –   1.5s  w1      ./nothing-here: command not found…
+ 3  sleep 1000        RUNNING     50    1       –  1m36s  w1
+ 2  a-name-that-is-…  FAILED      70    2    8GiB   1.5s  w1      exit code 3
+ 1  prep              SUCCEEDED   50    1       –   1.5s  w1
+"""
+
+
+def test_ls_fits_every_terminal_and_says_why(master: ScriptedMaster, cli: Cli) -> None:
+    a_mixed_lot(master)
+    listed = cli("ls")
+    assert (listed.code, listed.err) == (0, "")
+    assert listed.out == LS
+    assert max(cell_width(line) for line in listed.out.splitlines()) <= 100
+
+
+def test_ls_takes_states_and_quiet(master: ScriptedMaster, cli: Cli) -> None:
+    a_mixed_lot(master)
+    assert cli("ls", "-q", "-s", "failed,Running").out.split() == ["5", "4", "3", "2"]
+    assert cli("ls", "-q", "-s", "cancelled").out == ""
+    wrong = cli("ls", "-s", "done")
+    assert wrong.code == 1
+    assert "-s done: no such state; there are pending, scheduled" in wrong.err
+
+
+def test_ls_shows_what_goes_on_and_the_newest_that_are_over(master: ScriptedMaster, cli: Cli) -> None:
+    for _ in range(24):
+        master.submit(task_spec(["true"]))
+    for task_id in range(2, 24):
+        master.end(task_id)
+    listed = cli("ls", "-q")
+    assert listed.out.split() == [str(task_id) for task_id in (*range(24, 3, -1), 1)]
+    assert "older tasks that are over are not shown: ganger ls --all" in listed.err
+    everything = cli("ls", "-q", "--all")
+    assert everything.out.split() == [str(task_id) for task_id in range(24, 0, -1)]
+    assert everything.err == ""
+
+
+def test_an_empty_list_says_how_to_begin(cli: Cli) -> None:
+    listed = cli("ls")
+    assert listed.code == 0
+    assert listed.out == "ID  NAME  STATE  PRI  CPU  MEM  TIME  WORKER  REASON\n"
+    assert listed.err == "no tasks yet: ganger run -- echo hello\n"
+
+
+def test_json_of_ls(master: ScriptedMaster, cli: Cli) -> None:
+    a_mixed_lot(master)
+    listed = json.loads(cli("ls", "-o", "json").out)
+    assert list(listed) == ["version", "tasks"]
+    assert listed["version"] == 1
+    assert [task["id"] for task in listed["tasks"]] == [6, 5, 4, 3, 2, 1]
+    assert json.dumps(listed["tasks"][4]) == json.dumps(TASK_2 | {"worker": "w1"})
+    assert listed["tasks"][0]["worker"] is None
+    assert listed["tasks"][0]["outcome"] is None
+    assert listed["tasks"][0]["started_ms"] is None
+
+
+TASK_2: dict[str, object] = {
+    "id": 2,
+    "name": "a-name-that-is-much-longer-than-any-column-of-a-table-should-be",
+    "state": "FAILED",
+    "reason": "",
+    "owner": "tester",
+    "command": ["python", "train.py"],
+    "env": {},
+    "workdir": "",
+    "cpu_milli": 2000,
+    "memory_bytes": 8 * 2**30,
+    "priority": 70,
+    "attempt": 1,
+    "submitted_ms": START_MS + 2000,
+    "started_ms": START_MS + 2500,
+    "finished_ms": START_MS + 4000,
+    "outcome": {
+        "kind": "EXIT_NONZERO",
+        "exit_code": 3,
+        "signal": None,
+        "message": "",
+        "log_incomplete": False,
+    },
+}
+ATTEMPT_2_1: dict[str, object] = {
+    "attempt": 1,
+    "worker": "w1",
+    "worker_id": "id-w1",
+    "state": "ENDED",
+    "phase": "",
+    "planned_by": "planner",
+    "assigned_ms": START_MS + 2400,
+    "started_ms": START_MS + 2500,
+    "ended_ms": START_MS + 4000,
+    "outcome": TASK_2["outcome"],
+    "stdout_bytes": 0,
+    "stderr_bytes": 0,
+}
+
+SHOW = """\
+task       1 train
+state      FAILED
+end        failed with exit code 3
+command    python train.py 'two words' '\\n'
+folder     /data
+env        A=1
+needs      2 CPUs, 8GiB memory
+priority   50
+owner      tester
+submitted  2023-11-14 22:13:21, 1m39s ago
+started    2023-11-14 22:13:21, 1m38s ago
+finished   2023-11-14 22:13:23, 1m37s ago
+ran        1.5s
+
+ATTEMPT  WORKER  PLACED BY  STATE  ASSIGNED         RAN  OUTPUT  END
+      1  w1      planner    LOST   11-14 22:13:21     –       –  worker w1 was lost
+      2  w2      first-fit  ENDED  11-14 22:13:21  1.5s       –  exit code 3
+"""
+
+
+def test_show_tells_everything(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(
+        task_spec(
+            ["python", "train.py", "two words", "\n"],
+            name="train",
+            cpus=2,
+            memory="8GiB",
+            env={"A": "1"},
+            workdir="/data",
+        )
+    )
+    master.run(1)
+    master.lose(1)
+    master.run(1, "w2", planned_by="first-fit")
+    master.end(1, 3)
+    shown = cli("show", "last")
+    assert shown.code == 0
+    assert shown.out == SHOW
+
+
+def test_json_of_show(master: ScriptedMaster, cli: Cli) -> None:
+    a_mixed_lot(master)
+    shown = cli("show", "2,6", "-o", "json").out
+    both = json.loads(shown)
+    assert list(both) == ["version", "tasks"]
+    assert json.dumps(both["tasks"][0]) == json.dumps(TASK_2 | {"attempts": [ATTEMPT_2_1]})
+    assert both["tasks"][1]["attempts"] == []
+
+
+def test_show_of_what_does_not_exist(cli: Cli) -> None:
+    assert cli("show", "7").err == "ganger: there is no task 7\n"
+    assert cli("show", "7").code == 1
+    assert cli("show", "last").err == "ganger: there is no task yet: ganger run -- echo hello\n"
+
+
+def test_logs_are_byte_for_byte(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(task_spec(["true"]))
+    master.run(1)
+    master.write(1, b"one")
+    master.write(1, b"two", LogStream.STDERR)
+    assert cli("logs", "1") == Result(0, "one", "two")
+    master.lose(1)
+    master.run(1)
+    master.write(1, b"again")
+    master.end(1)
+    assert cli("logs", "-f", "last") == Result(0, "again", "")
+    assert cli("logs", "--attempt", "1", "1") == Result(0, "one", "two")
+    assert cli("logs", "1-2").code == 1
+
+
+def test_worker_ls(master: ScriptedMaster, cli: Cli) -> None:
+    master.workers = [
+        a_worker_view(a_worker("w1", cpus=2)),
+        a_worker_view(a_worker("w2", memory=0), state=WorkerState.LOST),
+    ]
+    assert cli("worker", "ls").out == (
+        "NAME  STATE  CPU FREE   MEM FREE  SLOTS  TASKS  LOAD      SEEN  HOST\n"
+        "w1    UP          2/2  8GiB/8GiB  16/16      0   12%  0.5s ago  host\n"
+        "w2    LOST        2/2          –  16/16      0   12%  0.5s ago  host\n"
+    )
+    assert cli("worker", "ls", "-q").out.split() == ["id-w1", "id-w2"]
+    document = json.loads(cli("worker", "ls", "-o", "json").out)
+    assert json.dumps(document["workers"][0]) == json.dumps(WORKER_1)
+    master.workers = []
+    assert "no worker has registered yet" in cli("worker", "ls").err
+
+
+WORKER_1 = {
+    "id": "id-w1",
+    "name": "w1",
+    "state": "UP",
+    "host": "host",
+    "ganger": "0.1.0",
+    "capacity": {"cpu_milli": 2000, "memory_bytes": 8 * 2**30, "slots": 16},
+    "free": {"cpu_milli": 2000, "memory_bytes": 8 * 2**30, "slots": 16},
+    "usage": {"cpu_percent": 12.5, "memory_used_bytes": 2**30, "memory_total_bytes": 8 * 2**30},
+    "heartbeat_age_s": 0.5,
+    "attempts": [],
+}
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("version").out.startswith("ganger 0.")
+    assert list(json.loads(cli("version", "-o", "json").out)) == ["version", "ganger", "python"]

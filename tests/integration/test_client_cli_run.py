@@ -1,0 +1,178 @@
+"""This module checks the verbs that change something or wait, and how they exit."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from ganger import LogStream, Outcome, OutcomeKind, task_spec
+from ganger_core.domain.states import WorkerState
+from testkit.builders import a_worker
+from testkit.client_cli import Cli, Result, a_cli, running_as
+from testkit.client_master import ScriptedMaster, a_worker_view
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
+
+
+@pytest.fixture
+def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    with a_cli(capsysbinary, monkeypatch) as cli:
+        yield cli
+
+
+@pytest.fixture
+def master(cli: Cli) -> ScriptedMaster:
+    return cli.master
+
+
+def test_submit_prints_the_id_and_what_next(master: ScriptedMaster, cli: Cli) -> None:
+    submitted = cli("submit", "-n", "x", "-c", "1.5", "-m", "2GiB", "-p", "9", "--", "python", "-c", "1")
+    assert (submitted.code, submitted.out) == (0, "task 1 is queued\n")
+    assert submitted.err == "  ganger logs -f 1     ganger wait 1     ganger cancel 1\n"
+    spec = master.tasks[1].spec
+    assert (spec.name, spec.command, spec.priority) == ("x", ("python", "-c", "1"), 9)
+    assert spec.resources.amounts() == (1500, 2 * 2**30, 1)
+    assert spec.workdir == str(Path.cwd())
+    assert cli("submit", "-q", "echo", "-n").out == "2\n"
+    assert master.tasks[2].spec.command == ("echo", "-n")
+    assert json.loads(cli("submit", "-o", "json", "true").out) == {"version": 1, "task_ids": [3]}
+
+
+def test_submit_reads_environment_and_folder(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HERE", "now")
+    monkeypatch.delenv("NOT_HERE", raising=False)
+    cli("submit", "-e", "A=b=c", "-e", "HERE", "-e", "EMPTY=", "-w", "sub", "true")
+    assert dict(master.tasks[1].spec.env) == {"A": "b=c", "HERE": "now", "EMPTY": ""}
+    assert master.tasks[1].spec.workdir == str(Path.cwd() / "sub")
+    cli("submit", "-w", "", "true")
+    assert master.tasks[2].spec.workdir == ""
+    refused = cli("submit", "-e", "NOT_HERE", "true")
+    assert refused.code == 1
+    assert "there is no NOT_HERE in your environment" in refused.err
+
+
+def test_without_workers_submit_and_run_say_that_the_task_waits(master: ScriptedMaster, cli: Cli) -> None:
+    master.workers = [a_worker_view(a_worker(), state=WorkerState.LOST)]
+    assert "no worker is connected: the task waits" in cli("submit", "true").err
+    master.on_submit = master.end
+    assert "no worker is connected: the task waits" in cli("run", "true").err
+
+
+def test_run_passes_output_and_exit_code_through(master: ScriptedMaster, cli: Cli) -> None:
+    running_as(
+        master,
+        master.run,
+        lambda task_id: master.write(task_id, b"to stdout\n"),
+        lambda task_id: master.write(task_id, b"to stderr\n", LogStream.STDERR),
+        lambda task_id: master.end(task_id, 3),
+    )
+    assert cli("run", "true") == Result(3, "to stdout\n", "to stderr\n")
+    running_as(master, master.run, master.end)
+    assert cli("run", "--", "true") == Result(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        (Outcome(OutcomeKind.SIGNALLED, 137, signal=9), 137, "was killed by SIGKILL"),
+        (
+            Outcome(OutcomeKind.LAUNCH_FAILED, 127, message="x: not found"),
+            127,
+            "could not be started: x: not found",
+        ),
+        (Outcome(OutcomeKind.CANCELLED, message="enough"), 125, "was cancelled: enough"),
+        (Outcome(OutcomeKind.CANCELLED, 143, signal=15), 125, "was cancelled"),
+        (LOST, 125, "was lost: worker w1 was silent for 30 s"),
+        (Outcome(OutcomeKind.OK, 0, log_incomplete=True), 0, "succeeded (part of its output is missing)"),
+    ],
+)
+def test_run_says_what_an_exit_code_alone_does_not(
+    master: ScriptedMaster, cli: Cli, outcome: Outcome, code: int, said: str
+) -> None:
+    running_as(master, master.run, lambda task_id: master.end(task_id, outcome=outcome))
+    assert cli("run", "x") == Result(code, "", f"ganger: task 1 {said}\n")
+
+
+def test_run_says_why_it_waits(master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganger.cli.run.EXPLAIN_AFTER_S", 0.05)
+    said = threading.Event()
+    monkeypatch.setattr("ganger.cli.run.note", lambda text: (notes.append(text), said.set()))
+    notes: list[str] = []
+    running_as(
+        master,
+        lambda task_id: master.explain(task_id, "waiting for capacity"),
+        lambda task_id: said.wait(10),
+        master.run,
+        master.end,
+    )
+    assert cli("run", "true").code == 0
+    assert notes == ["task 1 waits: waiting for capacity"]
+
+
+def test_run_says_when_a_task_is_started_again(master: ScriptedMaster, cli: Cli) -> None:
+    running_as(
+        master,
+        master.run,
+        lambda task_id: master.write(task_id, b"one\n"),
+        master.lose,
+        master.run,
+        lambda task_id: master.write(task_id, b"two\n"),
+        master.end,
+    )
+    ran = cli("run", "true")
+    assert ran.out in ("one\ntwo\n", "two\n")  # the client may see the task first in its second attempt
+    assert ("attempt 2" in ran.err) == ran.out.startswith("one")
+
+
+def test_wait_exits_with_the_highest_code(master: ScriptedMaster, cli: Cli) -> None:
+    for _ in range(3):
+        master.submit(task_spec(["true"]))
+    master.end(1)
+    master.end(2, 4)
+    master.end(3, 2)
+    waited = cli("wait", "1-3")
+    assert waited.code == 4
+    assert waited.out == (
+        "task 1 succeeded\ntask 2 failed with exit code 4\ntask 3 failed with exit code 2\n"
+    )
+    assert cli("wait", "1").code == 0
+    document = json.loads(cli("wait", "last", "-o", "json").out)
+    assert list(document) == ["version", "tasks"]
+    assert [task["outcome"]["exit_code"] for task in document["tasks"]] == [2]
+
+
+def test_wait_gives_up_at_its_time(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(task_spec(["true"]))
+    waited = cli("wait", "1", "--timeout", "100ms")
+    assert (waited.code, waited.out) == (124, "")
+    assert waited.err == "ganger: 1 of 1 not over after 0.1 s: 1\n"
+    assert cli("wait", "1", "--timeout", "soon").code == 125
+
+
+def test_cancel_says_what_became_of_each(master: ScriptedMaster, cli: Cli) -> None:
+    for _ in range(3):
+        master.submit(task_spec(["true"]))
+    master.end(1)
+    cancelled = cli("cancel", "1,2,9", "--reason", "enough")
+    assert cancelled.code == 1
+    assert cancelled.out == "task 1 was over before: SUCCEEDED\ntask 2 is cancelled\n"
+    assert cancelled.err == "ganger: there is no task 9\n"
+    assert master.tasks[2].reason == "enough"
+    assert json.loads(cli("cancel", "3", "-o", "json").out) == {
+        "version": 1,
+        "tasks": [{"id": 3, "state": "CANCELLED"}],
+    }
+
+
+def test_a_failing_master_does_not_break_a_wait(master: ScriptedMaster, cli: Cli) -> None:
+    running_as(master, master.run, lambda task_id: master.write(task_id, b"x"), master.end)
+    master.failures.refuse("GetTaskStatus", UNAVAILABLE, times=2)
+    assert cli("run", "true") == Result(0, "x", "")

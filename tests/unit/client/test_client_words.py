@@ -1,0 +1,149 @@
+"""This module checks how ids are read, exit codes chosen and ends described."""
+
+from __future__ import annotations
+
+import pytest
+
+from ganger.cli import exits
+from ganger.cli.ids import parse_ids
+from ganger.cli.task_options import read_env, read_workdir
+from ganger.errors import TaskFailed
+from ganger.wording import describe_end, short_end
+from ganger_core.domain.errors import Invalid
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import Outcome, OutcomeKind, Task, TaskSpec
+
+KIND = OutcomeKind
+
+
+def a_task(outcome: Outcome | None, state: TaskState = TaskState.FAILED, reason: str = "") -> Task:
+    return Task(7, "me", TaskSpec(("x",)), state, 0, reason=reason, outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        (["42"], [42]),
+        (["1,3,5-8"], [1, 3, 5, 6, 7, 8]),
+        (["9", "2-3", "3,9"], [9, 2, 3]),
+        (["last"], [99]),
+        (["last,1"], [99, 1]),
+        (["4-4"], [4]),
+    ],
+)
+def test_ids(texts: list[str], ids: list[int]) -> None:
+    assert parse_ids(texts, lambda: 99) == ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        "-1",
+        "1-",
+        "-",
+        "x",
+        "1.5",
+        "3-1",
+        "1,,2",
+        "\N{ARABIC-INDIC DIGIT ONE}",
+        "1" * 19,
+        "1-200000",
+        "last-3",
+    ],
+)
+def test_what_is_no_id(text: str) -> None:
+    with pytest.raises(Invalid):
+        parse_ids([text], lambda: 99)
+
+
+def test_last_is_asked_for_only_when_named() -> None:
+    def newest() -> int:
+        raise AssertionError
+
+    assert parse_ids(["1"], newest) == [1]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "code"),
+    [
+        (Outcome(KIND.OK, 0), TaskState.SUCCEEDED, 0),
+        (Outcome(KIND.EXIT_NONZERO, 255), TaskState.FAILED, 255),
+        (Outcome(KIND.SIGNALLED, 137, 9), TaskState.FAILED, 137),
+        (Outcome(KIND.LAUNCH_FAILED, 126), TaskState.FAILED, 126),
+        (Outcome(KIND.CANCELLED, 143, 15), TaskState.CANCELLED, 125),
+        (Outcome(KIND.CANCELLED), TaskState.CANCELLED, 125),
+        (Outcome(KIND.LOST), TaskState.FAILED, 125),
+        (None, TaskState.CANCELLED, 125),
+        (None, TaskState.SUCCEEDED, 0),
+    ],
+)
+def test_exit_codes(outcome: Outcome | None, state: TaskState, code: int) -> None:
+    assert exits.task_code(a_task(outcome, state), {}) == code
+
+
+def test_the_highest_code_counts() -> None:
+    tasks = [a_task(Outcome(KIND.EXIT_NONZERO, code)) for code in (3, 9, 4)]
+    assert exits.highest(tasks, {}) == 9
+    assert exits.highest([], {}) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("0", 0), ("7", 7), ("255", 255), ("256", 125), ("-1", 125), ("x", 125), ("", 125)]
+)
+def test_the_code_of_our_own_failures_can_be_chosen(value: str, code: int) -> None:
+    assert exits.own_failure({"GANGER_EXIT_ERROR": value}) == code
+    assert exits.own_failure({}) == 125
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        (a_task(Outcome(KIND.OK, 0)), "succeeded"),
+        (a_task(Outcome(KIND.EXIT_NONZERO, 3)), "failed with exit code 3"),
+        (a_task(Outcome(KIND.SIGNALLED, 137, 9, "killed by SIGKILL")), "was killed by SIGKILL"),
+        (a_task(Outcome(KIND.LAUNCH_FAILED, 127, message="x: not found")), "could not be started: x: not found"),
+        (a_task(Outcome(KIND.CANCELLED, 143, 15, "cancelled by me: enough")), "was cancelled by me: enough"),
+        (a_task(Outcome(KIND.CANCELLED, message="enough")), "was cancelled: enough"),
+        (a_task(Outcome(KIND.LOST, message="gone")), "was lost: gone"),
+        (a_task(Outcome(KIND.EXIT_NONZERO, 3), reason="placed by planner"), "failed with exit code 3"),
+        (a_task(Outcome(KIND.OK, 0, log_incomplete=True)), "succeeded (part of its output is missing)"),
+        (a_task(None, TaskState.RUNNING), "goes on"),
+        (a_task(None, TaskState.PENDING, "no worker is connected"), "goes on: no worker is connected"),
+    ],
+)  # fmt: skip
+def test_how_tasks_ended(task: Task, text: str) -> None:
+    assert describe_end(task) == text
+    assert str(TaskFailed(task)) == f"task 7 {text}"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome(KIND.OK, 0), ""),
+        (Outcome(KIND.EXIT_NONZERO, 3, message="exited with code 3"), "exit code 3"),
+        (Outcome(KIND.SIGNALLED, 128 + 11, 11), "killed by SIGSEGV"),
+        (Outcome(KIND.SIGNALLED, 128 + 40, 40), "killed by signal 40"),
+        (Outcome(KIND.LAUNCH_FAILED, 127, message="x: not found"), "x: not found"),
+        (Outcome(KIND.LAUNCH_FAILED, 127), "launch failed"),
+        (Outcome(KIND.CANCELLED, message="cancelled by me"), "cancelled by me"),
+        (Outcome(KIND.LOST), "lost"),
+    ],
+)
+def test_ends_for_tables(outcome: Outcome, text: str) -> None:
+    assert short_end(outcome) == text
+
+
+def test_environment_settings() -> None:
+    assert read_env(["A=1", "B", "A=2", "C="], {"B": "b"}) == {"A": "2", "B": "b", "C": ""}
+    with pytest.raises(Invalid, match="X=VALUE"):
+        read_env(["X"], {})
+
+
+def test_folders_become_absolute() -> None:
+    import os
+
+    assert read_workdir("") == ""
+    assert read_workdir(None) == os.getcwd()
+    assert read_workdir("/data/../x") == "/x"
