@@ -1,0 +1,191 @@
+"""This module checks the verbs of the CLI against real daemons: what a task does comes back as it is."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ganger import TaskState
+from testkit.processes import Cluster, a_cluster
+from testkit.waiting import wait_until
+
+END_S = 40
+USER = getpass.getuser()
+LIKE_A_SHELL = (  # one that started the tests in the background has made them ignore Ctrl-C
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from ganger.cli.main import main; main(sys.argv[1:])"
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with a_cluster() as cluster:
+        cluster.start_master()
+        cluster.start_planner()
+        cluster.start_worker("w1", "--cpus", "2")
+        yield cluster
+
+
+def start(cluster: Cluster, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a command of the CLI."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LIKE_A_SHELL, "--state-dir", str(cluster.folder), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+    )
+
+
+def ganger(cluster: Cluster, *words: str, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
+    """Run a command to its end; its code, stdout and stderr."""
+    process = start(cluster, *words, cwd=cwd)
+    out, err = process.communicate(timeout=END_S)
+    return process.returncode, out, err
+
+
+def submitted(cluster: Cluster, *words: str) -> int:
+    """Submit a command; its id."""
+    return int(ganger(cluster, "submit", "-q", *words)[1])
+
+
+def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster) -> None:
+    assert ganger(cluster, "run", "--", "sh", "-c", "echo out; echo err >&2; exit 3") == (
+        3,
+        b"out\n",
+        b"err\n",
+    )
+    noise = "import os; os.write(1, bytes(range(256)) * 4096); os.write(2, b'\\xff')"
+    assert ganger(cluster, "run", sys.executable, "-c", noise) == (0, bytes(range(256)) * 4096, b"\xff")
+    code, out, err = ganger(cluster, "run", "--", "sh", "-c", "kill -KILL $$")
+    assert (code, out) == (137, b"")
+    assert b"was killed by SIGKILL" in err
+    code, _, err = ganger(cluster, "run", "no-such-program")
+    assert code == 127
+    assert b"no-such-program: command not found on worker w1" in err
+    code, _, err = ganger(cluster, "run", "-w", "/no/such/folder", "true")
+    assert code == 125
+    assert b"/no/such/folder" in err
+
+
+def test_a_task_gets_folder_and_environment_of_its_caller(cluster: Cluster, tmp_path: Path) -> None:
+    code, out, _ = ganger(
+        cluster, "run", "-e", "A=1 2", "--", "sh", "-c", 'pwd; echo "$A"; echo "$GANGER_WORKER"', cwd=tmp_path
+    )
+    assert (code, out.decode().splitlines()) == (0, [str(tmp_path), "1 2", "w1"])
+    script = tmp_path / "script.sh"
+    script.write_text("echo from a file\n")
+    assert ganger(cluster, "run", "sh", "script.sh", cwd=tmp_path) == (0, b"from a file\n", b"")
+
+
+def test_output_comes_while_the_task_runs_and_ctrl_c_twice_cancels_it(cluster: Cluster) -> None:
+    with start(cluster, "run", "--", "sh", "-c", "echo begun; exec sleep 600") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == b"\n"
+        said = process.stderr.readline().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(END_S) == 125
+    task_id = int(said.removeprefix("detached: task ").split()[0])
+    code, out, _ = ganger(cluster, "wait", str(task_id))
+    assert (code, out) == (125, f"task {task_id} was cancelled by {USER}: Ctrl-C in ganger run\n".encode())
+
+
+def test_wait_and_cancel(cluster: Cluster) -> None:
+    task_id = submitted(cluster, "sleep", "600")
+    code, _, err = ganger(cluster, "wait", "last", "--timeout", "0.5s")
+    assert (code, err) == (124, f"ganger: 1 of 1 not over after 0.5 s: {task_id}\n".encode())
+    other = submitted(cluster, "sh", "-c", "exit 7")
+    assert ganger(cluster, "wait", str(other))[0] == 7
+    assert ganger(cluster, "cancel", str(task_id), "--reason", "enough")[0] == 0
+    code, out, _ = ganger(cluster, "wait", f"{task_id},{other}")
+    assert code == 125
+    assert out.decode().splitlines() == [
+        f"task {task_id} was cancelled by {USER}: enough",
+        f"task {other} failed with exit code 7",
+    ]
+    _, out, _ = ganger(cluster, "cancel", str(task_id))
+    assert out == f"task {task_id} is cancelled\n".encode()
+
+
+def test_show_and_logs_of_what_ran(cluster: Cluster) -> None:
+    task_id = submitted(
+        cluster, "-n", "two words", "-m", "64MiB", "--", "sh", "-c", "echo a; echo b >&2; exit 4"
+    )
+    ganger(cluster, "wait", str(task_id))
+    assert ganger(cluster, "logs", str(task_id)) == (0, b"a\n", b"b\n")
+    shown = ganger(cluster, "show", str(task_id))[1].decode()
+    assert f"task       {task_id} two words\n" in shown
+    assert "end        failed with exit code 4\n" in shown
+    assert "needs      1 CPU, 64MiB memory\n" in shown
+    assert shown.splitlines()[-1].split()[:4] == ["1", "w1", "planner", "ENDED"]
+    (task,) = json.loads(ganger(cluster, "show", "-o", "json", str(task_id))[1])["tasks"]
+    assert task["state"] == "FAILED"
+    assert task["outcome"]["exit_code"] == 4
+    assert task["attempts"][0]["stdout_bytes"] == 2
+    assert task["submitted_ms"] <= task["started_ms"] <= task["finished_ms"]
+
+
+def test_what_fits_nowhere_says_so(cluster: Cluster) -> None:
+    with start(cluster, "run", "-c", "64", "true") as process:
+        assert process.stderr is not None
+        said = process.stderr.readline().decode()
+        assert "waits: asks for more than any worker has: needs 64 CPUs" in said
+        process.send_signal(signal.SIGINT)
+        assert process.wait(END_S) == 125
+    assert ganger(cluster, "cancel", "last")[1].endswith(b"is cancelled\n")
+
+
+def test_a_run_goes_on_over_a_restart_of_the_master(cluster: Cluster, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with start(cluster, "run", "--", "sh", "-c", f"echo before; cat {gate}; echo after; exit 6") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"before\n"
+        cluster.daemons["master"].kill()
+        gate.write_text("while it was away\n")
+        cluster.start_master()
+        assert process.stdout.read() == b"while it was away\nafter\n"
+        assert process.wait(END_S) == 6
+        assert process.stderr.read() == b""
+
+
+def test_submit_without_a_worker_says_that_it_waits(tmp_path: Path) -> None:
+    with a_cluster() as lonely:
+        lonely.start_master()
+        code, out, err = ganger(lonely, "submit", "true")
+        assert (code, out) == (0, b"task 1 is queued\n")
+        assert b"no worker is connected: the task waits" in err
+        with lonely.client() as client:
+            assert client.status(1).task.state is TaskState.PENDING
+            wait_until(lambda: client.status(1).task.reason == "no worker is connected")
+        assert b"no worker is connected" in ganger(lonely, "ls")[1]
+
+
+def test_the_daemons_start_by_their_verbs(tmp_path: Path) -> None:
+    for words, first in (
+        (["master", "start"], b"usage: ganger master start"),
+        (["planner", "start"], b"usage: ganger planner start"),
+        (["planner", "solve"], b"usage: ganger planner solve"),
+        (["worker", "start"], b"usage: ganger worker start"),
+    ):
+        command = [sys.executable, "-m", "ganger", *words, "--help"]
+        helped = subprocess.run(command, capture_output=True, timeout=END_S, check=True)
+        assert helped.stdout.startswith(first)
+    with a_cluster() as cluster:
+        command = [sys.executable, "-m", "ganger", "--state-dir", str(cluster.folder), "master", "start"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as master:
+            wait_until((cluster.folder / "socket").exists, END_S, what="the master listens")
+            master.terminate()
+            assert master.wait(END_S) == 0
