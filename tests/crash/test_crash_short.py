@@ -1,0 +1,63 @@
+"""This module runs the crash campaign in its short profile: few trials, leases of 2 s, heartbeats every 0.3 s.
+
+Each test also demands that what it is about did happen: kills with a submission under way, exits of attempts while
+their worker was dead, requeues after a lease, late reports refused.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from crash.every_write import every_write, write_errors
+from crash.master_kill import master_kill
+from crash.row import Row
+from crash.worker_faults import FREEZE_LEASE_S, keeper_kill, worker_freeze, worker_kill
+from testkit.requires import requires
+
+pytestmark = pytest.mark.timeout(180)  # on a machine that runs all other tests at the same time
+
+
+def count(row: Row, what: str) -> int:
+    number = row.more[what]
+    assert isinstance(number, int)
+    return number
+
+
+def test_a_killed_master_loses_and_doubles_nothing() -> None:
+    row = master_kill(6, seed=3, stored=500)
+    assert row.wrong == (), row.line()
+    assert count(row, "kills_in_flight") >= 3
+
+
+def test_a_restarted_worker_adopts_what_lives_and_what_ended_meanwhile() -> None:
+    row = worker_kill(2, seed=3, lease_s=FREEZE_LEASE_S)
+    assert row.wrong == (), row.line()
+    assert count(row, "adopted_after_exit") >= 5
+
+
+def test_attempts_of_a_stopped_worker_end_with_their_lease_and_late_reports_are_refused() -> None:
+    row = worker_freeze(1, seed=3, fleet=2)
+    assert row.wrong == (), row.line()
+    assert count(row, "requeued") >= 3
+    assert count(row, "refused_reports") >= 3
+    assert count(row, "overlap_ms") == 0
+
+
+def test_attempts_of_a_killed_keeper_are_ended_and_tried_again_at_once() -> None:
+    row = keeper_kill(2, seed=3)
+    assert row.wrong == (), row.line()
+    assert count(row, "requeued") == 8
+
+
+def test_a_master_killed_in_the_middle_of_a_write_recovers() -> None:
+    requires("strace")
+    row = every_write(4, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.faults == 4
+
+
+def test_a_write_that_fails_ends_the_master_and_acknowledges_nothing() -> None:
+    requires("strace")
+    row = write_errors(4, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.faults == 4

@@ -1,0 +1,143 @@
+"""This module is the master's simulated disk: exactly what was committed, and nothing that was not.
+
+Every commit is checked against what was there before and against what the simulated processes did.
+`StoredDisk` keeps the same in the real SQLite store besides, and finds both equal at every load.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from copy import copy
+from pathlib import Path
+
+from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master.store import reader
+from ganger_master.store.database import open_writer
+from ganger_master.store.writer import Entry, commit_group
+from ganger_master.transitions import State
+
+Watch = Callable[[Sequence[Task], Sequence[Attempt]], None]
+"""Told what a commit wrote."""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold; begins with its number in the design."""
+
+
+class Disk:
+    """The durable truth. Also answers what `StoreReader` answers."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, Task] = {}
+        self.tries: dict[AttemptRef, Attempt] = {}
+        self.events: list[Event] = []
+        self.logs: dict[tuple[AttemptRef, LogStream], int] = {}
+        self.ids: dict[str, int] = {}  # label -> task id
+        self.watch: Watch = lambda tasks, attempts: None
+        self.commits = 0
+        self._requests: dict[tuple[str, str], tuple[str, str]] = {}
+        self._workers: dict[str, WorkerProfile] = {}
+        self._next_task_id = 1
+
+    def commit(self, group: Sequence[Entry]) -> None:
+        """Write a group, all or nothing."""
+        self.commits += 1
+        for entry in group:
+            change = entry.change
+            for task in change.tasks:
+                self._put_task(task)
+            for attempt in change.attempts:
+                self._put_attempt(attempt)
+            for event in change.events:
+                if event.seq != len(self.events) + 1:
+                    raise Violation(f"I6 event {event.seq} follows event {len(self.events)}")
+                self.events.append(event)
+            for told in change.answered:
+                request = told.request
+                key = (request.owner, request.request_id)
+                if key in self._requests:
+                    raise Violation(f"I3 request {request.request_id} is answered a second time")
+                self._requests[key] = (request.digest, told.answer)
+            for profile in change.workers:
+                self._workers[profile.id] = profile
+            self._next_task_id = entry.next_task_id
+            self.watch(change.tasks, change.attempts)
+
+    def load(self) -> State:
+        """What a master starts from, as `reader.load`."""
+        live = {task.id: task for task in self.tasks.values() if not task.is_final}
+        newest = {t.id: self.tries[AttemptRef(t.id, t.token)] for t in live.values() if t.token}
+        return State(
+            live, newest, copy(self._requests), copy(self._workers), self._next_task_id, len(self.events) + 1
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def task(self, task_id: int) -> Task | None:
+        """As `StoreReader.task`."""
+        return self.tasks.get(task_id)
+
+    def attempts(self, task_id: int) -> list[Attempt]:
+        """As `StoreReader.attempts`."""
+        return [attempt for ref, attempt in self.tries.items() if ref.task_id == task_id]
+
+    def attempt(self, ref: AttemptRef) -> Attempt | None:
+        """As `StoreReader.attempt`."""
+        return self.tries.get(ref)
+
+    def _put_task(self, task: Task) -> None:
+        before = self.tasks.get(task.id)
+        label = task.spec.command[1]
+        if before is None:
+            if self.ids.setdefault(label, task.id) != task.id:
+                raise Violation(f"I3 {label} became task {self.ids[label]} and task {task.id}")
+            if task.id >= self._next_task_id + 100:
+                raise Violation(f"I3 task id {task.id} was skipped to")
+        elif before.spec != task.spec:
+            raise Violation(f"I3 the id {task.id} of {before.spec.command[1]} was given to {label}")
+        elif before.is_final:
+            raise Violation(f"I6 task {task.id} was {before.state} and becomes {task.state}")
+        elif task.version <= before.version or task.token < before.token:
+            raise Violation(f"I7 task {task.id} goes back to version {task.version}, token {task.token}")
+        self.tasks[task.id] = task
+
+    def _put_attempt(self, attempt: Attempt) -> None:
+        before = self.tries.get(attempt.ref)
+        if before is not None and not before.is_live and before.state is not attempt.state:
+            raise Violation(f"I6 attempt {attempt.ref} was {before.state} and becomes {attempt.state}")
+        if attempt.ref.token != self.tasks[attempt.ref.task_id].token:
+            raise Violation(f"I7 attempt {attempt.ref} is written, but its task's token is another")
+        self.tries[attempt.ref] = attempt
+
+
+class StoredDisk(Disk):
+    """The same, and in the real store."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._path = folder / "ganger.db"
+        self._db: sqlite3.Connection | None = None
+
+    def commit(self, group: Sequence[Entry]) -> None:
+        """Write a group to both."""
+        super().commit(group)
+        assert self._db is not None
+        commit_group(self._db, group)
+
+    def load(self) -> State:
+        """Open the database as a restarted master does."""
+        self.close()
+        self._db = open_writer(self._path)
+        self._db.execute("PRAGMA synchronous=OFF")  # the simulated crash is not one of this host
+        stored, kept = reader.load(self._db), super().load()
+        if stored != kept:
+            raise Violation("I1 the store does not hold what was committed")
+        return stored
+
+    def close(self) -> None:
+        """Close the connection, as the end of the process does."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None

@@ -1,0 +1,217 @@
+"""This module breaks things: each seed draws which kinds of faults there are in its world, and how often.
+
+What is broken is mended after a while, and everything once the time of faults is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from simulation.host import Host
+from simulation.network import MASTER
+from simulation.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+PEOPLE = "people"
+SHUT_DOWN_BY_THEN_S = 20.0  # a worker that was told to
+KINDS = (
+    "kill master",
+    "kill master in a commit",
+    "stop master",
+    "kill worker",
+    "stop worker",
+    "shut down worker",
+    "kill keeper",
+    "reboot",
+    "cut",
+    "bad network",
+    "slow disk",
+    "bad planner",
+    "wall clock",
+)
+
+
+class Faults:
+    """The faults of one world; `injected` counts them by kind."""
+
+    def __init__(self, world: World, until_s: float, host: Host, only: str = "") -> None:
+        self._world = world
+        self._rng: Random = world.rng
+        self._until_s = until_s
+        self.injected: dict[str, int] = {}
+        self._proc = Process(world.loop, "faults", host)
+        kinds: dict[str, Callable[[], bool]] = {
+            "kill master": self._kill_master,
+            "kill master in a commit": self._kill_master_in_a_commit,
+            "stop master": self._stop_master,
+            "kill worker": self._kill_worker,
+            "stop worker": self._stop_worker,
+            "shut down worker": self._shut_down_worker,
+            "kill keeper": self._kill_keeper,
+            "reboot": self._reboot,
+            "cut": self._cut,
+            "bad network": self._bad_network,
+            "slow disk": self._slow_disk,
+            "bad planner": self._bad_planner,
+            "wall clock": self._wall_clock,
+        }
+        assert tuple(kinds) == KINDS
+        chosen = [kind for kind in KINDS if only == kind or (not only and self._rng.random() < 0.4)]
+        for kind in chosen:
+            mean_s = self._rng.choice((15.0, 40.0, 100.0))
+            self._plan(kind, kinds[kind], mean_s)
+
+    def end(self) -> None:
+        """Mend everything."""
+        world = self._world
+        self._proc.kill()
+        world.network.heal()
+        world.slowest_commit_s = 0.02
+        world.planner_fault = ""
+        if world.master is None:
+            world.start_master()
+        assert world.master is not None
+        for proc in (world.master.proc, *(h.worker.proc for h in world.hosts if h.worker)):
+            if proc.stopped:
+                proc.go_on()
+        for host in world.hosts:
+            self._start_worker_again(host)
+            world.loop.call_later(SHUT_DOWN_BY_THEN_S, self._start_worker_again, host)
+
+    def _plan(self, kind: str, break_it: Callable[[], bool], mean_s: float) -> None:
+        when = self._rng.expovariate(1 / mean_s)
+        if self._world.loop.now + when < self._until_s:
+            self._proc.later(when, self._do, kind, break_it, mean_s)
+
+    def _do(self, kind: str, break_it: Callable[[], bool], mean_s: float) -> None:
+        if break_it():
+            self.injected[kind] = self.injected.get(kind, 0) + 1
+            self._world.trace("fault: %s", kind)
+        self._plan(kind, break_it, mean_s)
+
+    def _soon(self, longest_s: float) -> float:
+        """Mostly short, sometimes nearly `longest_s`."""
+        return 0.05 + self._rng.random() ** 3 * longest_s
+
+    def _kill_master(self) -> bool:
+        world = self._world
+        if world.master is None:
+            return False
+        world.kill_master()
+        self._proc.later(self._soon(90), world.start_master)
+        return True
+
+    def _kill_master_in_a_commit(self) -> bool:
+        """Wait for a commit to be under way, then kill."""
+        if self._world.master is None:
+            return False
+        if not self._world.master.is_committing:
+            self._proc.later(0.003, self._try_again, 2_000)
+            return False
+        return self._kill_master()
+
+    def _try_again(self, tries: int) -> None:
+        master = self._world.master
+        if master is not None and master.is_committing:
+            if self._kill_master():
+                kind = "kill master in a commit"
+                self.injected[kind] = self.injected.get(kind, 0) + 1
+                self._world.trace("fault: %s", kind)
+        elif tries:
+            self._proc.later(0.003, self._try_again, tries - 1)
+
+    def _stop_master(self) -> bool:
+        master = self._world.master
+        if master is None or master.proc.stopped:
+            return False
+        master.proc.stop()
+        self._proc.later(self._soon(60), master.proc.go_on)
+        return True
+
+    def _kill_worker(self) -> bool:
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.keeper is None:  # with both dead nobody keeps the lease
+            return False
+        host.worker.kill()
+        self._proc.later(self._soon(150), self._start_worker_again, host)
+        return True
+
+    def _shut_down_worker(self) -> bool:
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.keeper is None or not host.worker.shut_down():
+            return False
+        self._proc.later(SHUT_DOWN_BY_THEN_S + self._soon(60), self._start_worker_again, host)
+        return True
+
+    def _start_worker_again(self, host: Host) -> None:
+        if host.worker is None:
+            self._world.start_worker(host)
+
+    def _stop_worker(self) -> bool:
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.keeper is None or host.worker.proc.stopped:
+            return False
+        host.worker.proc.stop()
+        self._proc.later(self._soon(150), host.worker.proc.go_on)
+        return True
+
+    def _kill_keeper(self) -> bool:
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.keeper is None or host.worker.proc.stopped:
+            return False
+        host.keeper.die()
+        return True
+
+    def _reboot(self) -> bool:
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None:
+            return False
+        self._world.reboot(host)
+        self._proc.later(self._soon(120), self._start_worker_again, host)
+        return True
+
+    def _cut(self) -> bool:
+        network, rng = self._world.network, self._rng
+        other = rng.choice([*(h.name for h in self._world.hosts), PEOPLE])
+        ways = rng.choice((((MASTER, other),), ((other, MASTER),), ((MASTER, other), (other, MASTER))))
+        for way in ways:
+            network.cut_off(*way)
+            self._proc.later(0.05 + rng.random() ** 2 * 200, network.cut.discard, way)
+        return True
+
+    def _bad_network(self) -> bool:
+        network, rng = self._world.network, self._rng
+        network.lose = rng.choice((0.0, 0.05, 0.3))
+        network.repeat = rng.choice((0.0, 0.1, 0.5))
+        network.slowest_s = rng.choice((0.05, 1.0, 8.0))
+        self._proc.later(self._soon(60), self._good_network)
+        return True
+
+    def _good_network(self) -> None:
+        network = self._world.network
+        network.slowest_s, network.lose, network.repeat = 0.01, 0.0, 0.0
+
+    def _slow_disk(self) -> bool:
+        self._world.slowest_commit_s = self._rng.choice((0.5, 5.0, 40.0))
+        self._proc.later(self._soon(40), self._fast_disk)
+        return True
+
+    def _fast_disk(self) -> None:
+        self._world.slowest_commit_s = 0.02
+
+    def _bad_planner(self) -> bool:
+        self._world.planner_fault = self._rng.choice(("late", "dead", "wrong"))
+        self._proc.later(self._soon(60), self._good_planner)
+        return True
+
+    def _good_planner(self) -> None:
+        self._world.planner_fault = ""
+
+    def _wall_clock(self) -> bool:
+        host = self._rng.choice([*self._world.hosts, self._world.master_host])
+        host.wall_offset_ms += self._rng.choice((-3_600_000, 3_600_000, 31_536_000_000))
+        return True

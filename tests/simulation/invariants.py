@@ -1,0 +1,189 @@
+"""This module checks the invariants, numbered as in the design, against what the simulated processes did.
+
+The truth is the list of `Run`s: when each process of a task began and ended, with its token and its host. The
+master's own state is checked for agreement with itself, and with the truth whenever it writes something down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
+from ganger_core.domain.task import Attempt, AttemptRef, Outcome, OutcomeKind, Task
+from simulation.disk import Violation
+from simulation.host import Run
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+BEYOND_LEASE = "beyond the lease"  # in the reason for which the master gives up what it hears nothing of
+
+
+class Invariants:
+    """Raises `Violation` at the event after which something does not hold. `checks` counts."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._runs: dict[AttemptRef, Run] = {}
+        self._living: dict[int, list[Run]] = {}  # by task
+        self._highest: dict[int, int] = {}  # token that began, by task
+        self._looked_at = (None, -1, -1)
+        self.checks: Counter[str] = Counter()
+
+    def began(self, run: Run) -> None:
+        """A process of a task has begun."""
+        ref = AttemptRef(run.task_id, run.token)
+        disk = self._world.disk
+        self.checks["starts"] += 1
+        attempt, task = disk.tries.get(ref), disk.tasks.get(run.task_id)
+        if attempt is None or task is None:
+            raise Violation(f"I2 attempt {ref} began before it was on disk")
+        if task.spec.command[1] != run.label or attempt.worker_id != f"id-{run.host.name}":
+            raise Violation(f"I2 attempt {ref} runs {run.label} on {run.host.name}")
+        if ref in self._runs:
+            raise Violation(f"I5 attempt {ref} began twice")
+        for other in self._living.get(run.task_id, ()):
+            raise Violation(
+                f"I4 attempt {ref} began on {run.host.name} while {other.token} lives on {other.host.name}"
+            )
+        if self._highest.get(run.task_id, 0) > run.token:
+            raise Violation(f"I7 attempt {ref} began after attempt {self._highest[run.task_id]}")
+        if not attempt.is_live:
+            raise Violation(f"I4 attempt {ref} began although it was written off as {attempt.state}")
+        if run.task_id in self._world.people.cancelled and (
+            run.token > self._world.people.cancelled[run.task_id] or task.is_final
+        ):
+            raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
+        self._runs[ref] = run
+        self._living.setdefault(run.task_id, []).append(run)
+        self._highest[run.task_id] = run.token
+        living = run.host.kernel.living.values()
+        if (
+            sum(r.cpu_milli for r in living) > run.host.capacity.cpu_milli
+            or len(living) > run.host.capacity.slots
+        ):
+            raise Violation(f"I8 {run.host.name} runs more than it has: {[r.label for r in living]}")
+
+    def over(self, run: Run) -> None:
+        """A process of a task has ended."""
+        self._living[run.task_id].remove(run)
+
+    def written(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
+        """A commit wrote these: what it calls over must be over."""
+        self.checks["commits"] += 1
+        for attempt in attempts:
+            run = self._runs.get(attempt.ref)
+            if not attempt.is_live and run is not None and run.ended is None:
+                raise Violation(f"I4 attempt {attempt.ref} is written off as {attempt.state}, but it lives")
+            if attempt.state in (AttemptState.REVOKED, AttemptState.REJECTED) and run is not None:
+                raise Violation(f"I6 attempt {attempt.ref} is {attempt.state}, but it ran")
+            if attempt.state is AttemptState.ENDED and attempt.outcome is not None:
+                self._true_outcome(attempt.ref, attempt.outcome, run)
+            if attempt.state is AttemptState.LOST:
+                self.checks["lost"] += 1
+                why = attempt.outcome.message if attempt.outcome else ""
+                if run is not None and not (run.signalled or run.orphaned or BEYOND_LEASE in why):
+                    raise Violation(f"I15 attempt {attempt.ref} ended by itself, its exit was lost: {why}")
+        for task in tasks:
+            if task.is_final:
+                self.checks["finals"] += 1
+                if self._living.get(task.id):
+                    raise Violation(f"I6 task {task.id} is {task.state}, but it lives")
+                if task.state is TaskState.SUCCEEDED:
+                    self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
+
+    def _true_outcome(self, ref: AttemptRef, outcome: Outcome, run: Run | None) -> None:
+        run = run or self._runs.get(ref)
+        if outcome.kind is OutcomeKind.LAUNCH_FAILED:
+            right = run is None
+        elif run is None:
+            right = False
+        elif outcome.kind is OutcomeKind.OK:
+            right = run.status == 0
+        elif outcome.kind is OutcomeKind.EXIT_NONZERO:
+            right = run.status == outcome.exit_code
+        elif outcome.kind is OutcomeKind.SIGNALLED:
+            right = run.status == -(outcome.signal or 0)
+        else:
+            right = run.signalled
+        if not right:
+            truth = "never ran" if run is None else f"ended with {run.status}"
+            raise Violation(f"I15 attempt {ref} is told as {outcome.kind}, in truth it {truth}")
+
+    def after_step(self) -> None:
+        """The master's memory agrees with itself; looked at whenever it changed."""
+        world, master = self._world, self._world.master
+        if world.loop.failures:
+            first = world.loop.failures[0]
+            raise first if isinstance(first, Violation) else Violation(f"I14 {first!r}") from first
+        if master is None or not master.proc.alive:
+            return
+        mark = (master, master.engine._ticket, 0)
+        if mark == self._looked_at:
+            return
+        self._looked_at = mark  # type: ignore[assignment]
+        self.checks["states"] += 1
+        state = master.state
+        waiting = {task.id for task in state.tasks.values() if task.state is TaskState.PENDING}
+        if waiting != master.queue._bucket_of.keys():
+            raise Violation(f"I12 waiting are {waiting}, in the queue are {set(master.queue._bucket_of)}")
+        live = {a.ref: a.worker_id for a in state.attempts.values() if a.is_live}
+        for worker_id, entry in master.registry._workers.items():
+            held = Resources()
+            for ref, reservation in entry.held.items():
+                if live.pop(ref, None) != worker_id:
+                    raise Violation(f"I12 {ref} holds capacity of {worker_id} and should not")
+                held = held.plus(reservation.request)
+            if entry.free != entry.profile.capacity.minus(held):
+                raise Violation(f"I12 {worker_id} has {entry.free} left, {held} is held")
+            if min(entry.free.amounts()) < 0:
+                raise Violation(f"I8 {worker_id} is given more than it has")
+        if live:
+            raise Violation(f"I12 live attempts hold no capacity: {live}")
+
+    def promised(self) -> None:
+        """Whatever was acknowledged is there: looked at whenever a master has loaded."""
+        for label, task_id in self._world.people.acknowledged.items():
+            task = self._world.disk.tasks.get(task_id)
+            if task is None or task.spec.command[1] != label:
+                raise Violation(f"I1 acknowledged task {task_id} ({label}) is gone")
+
+    def unfinished(self) -> str:
+        """What is not over yet; empty when nothing is."""
+        world = self._world
+        if world.people.waiting:
+            return f"{world.people.waiting} submissions without an answer"
+        late = [f"{t.id} {t.state}" for t in world.disk.tasks.values() if not t.is_final]
+        if late:
+            return f"tasks {late}"
+        for host in world.hosts:
+            if host.kernel.living:
+                return f"processes on {host.name}: {[r.label for r in host.kernel.living.values()]}"
+            if host.worker is None or host.worker.agent._held or not host.worker.outbox.is_empty:
+                return f"the worker on {host.name} has not settled"
+            if host.keeper is not None and not host.keeper.is_empty:
+                return f"the keeper on {host.name} holds {host.keeper._attempts.listing()}"
+        master = world.master
+        if master is None or any(e.held for e in master.registry._workers.values()):
+            return "capacity is held"
+        if len(world.people.seen) < len(world.disk.events):
+            return "the feed is behind"
+        return ""
+
+    def at_end(self) -> None:
+        """Everything is over: the events tell the same as the tables."""
+        self.promised()
+        disk = self._world.disk
+        last = {event.task_id: event for event in disk.events}
+        for task in disk.tasks.values():
+            event = last[task.id]
+            if (event.state, event.reason) != (task.state, task.reason):
+                raise Violation(
+                    f"I18 the last event of task {task.id} says {event.state}, the table {task.state}"
+                )
+            ended = [e for e in disk.events if e.task_id == task.id and e.state in TASK_FINAL]
+            if len(ended) != 1:
+                raise Violation(f"I6 task {task.id} ended {len(ended)} times in the feed")

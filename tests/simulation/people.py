@@ -1,0 +1,161 @@
+"""This module is the simulated people: they submit, repeat, cancel, look and watch, and note what they were told."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_proto
+from ganger_core.domain.errors import AlreadyExists, GangerError, NotFound
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import Event, TaskSpec
+from ganger_core.wire.v1 import task_pb2
+from simulation.disk import Violation
+from simulation.host import Host, Program
+from simulation.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+CALL_S = 10.0
+PEOPLE_HOST = "people"
+
+
+class People:
+    """Everybody in front of a keyboard. `acknowledged` holds the ids that were promised, by label."""
+
+    def __init__(self, world: World, host: Host, tasks: int, over_s: float, cancels: float) -> None:
+        self._world = world
+        self._rng: Random = world.rng
+        self.proc = Process(world.loop, "people", host)
+        self.acknowledged: dict[str, int] = {}
+        self.waiting = tasks  # submissions that have neither succeeded nor been given up
+        self.cancelled: dict[int, int] = {}  # task id -> its token when the cancel was acknowledged
+        self.seen: list[Event] = []  # by the feed
+        for number in range(tasks):
+            self.proc.later(self._rng.random() * over_s, self._begin, f"t{number}", cancels)
+        self.proc.spawn(self._watch(), "watch")
+
+    def _begin(self, label: str, cancels: float) -> None:
+        self.proc.spawn(self._one(label, self._program(label), cancels), label)
+
+    def _program(self, label: str) -> Program:
+        rng = self._rng
+        longest = rng.choice((0.05, 2.0, 20.0, 20.0, 120.0))
+        return Program(
+            label,
+            round(rng.random() * longest, 3) + 0.001,
+            rng.choice((0, 0, 0, 1, 7)),
+            rng.choice((0.01, 1.0, 4.0, None)),
+            rng.choice((0, 5, 40)),
+            rng.choice((500, 1000, 1000, 2000)),
+            missing=rng.random() < 0.03,
+        )
+
+    async def _one(self, label: str, program: Program, cancels: float) -> None:
+        """Submit until it is acknowledged or given up; later perhaps cancel."""
+        rng = self._rng
+        spec = TaskSpec(
+            program.command(),
+            resources=Resources(program.cpu_milli, 0, 1),
+            priority=rng.choice((10, 50, 50, 90)),
+        )
+        patience = 2 if rng.random() < 0.1 else 1_000_000
+        for _ in range(patience):
+            try:
+                task_id = await self._submit(label, spec)
+            except GangerError:
+                await self.proc.sleep(0.1 + rng.random() * 3)
+                continue
+            self._promised(label, task_id)
+            break
+        self.waiting -= 1
+        if label not in self.acknowledged:
+            return
+        if rng.random() < 0.2:
+            await self._again(label, spec)
+        if rng.random() < cancels:
+            await self.proc.sleep(rng.random() * 30)
+            await self._cancel(self.acknowledged[label])
+
+    async def _submit(self, label: str, spec: TaskSpec) -> int:
+        request = task_pb2.SubmitTaskRequest(request_id=label, spec=spec_to_proto(spec))
+        answer = await self._world.network.call(self.proc, "SubmitTask", request, CALL_S)
+        return int(answer.task_id)
+
+    def _promised(self, label: str, task_id: int) -> None:
+        self._world.trace("acked %s as %d", label, task_id)
+        stored = self._world.disk.tasks.get(task_id)
+        if stored is None or stored.spec.command[1] != label:
+            raise Violation(f"I1 {label} was acknowledged as task {task_id}, which is not on disk")
+        if self.acknowledged.setdefault(label, task_id) != task_id:
+            raise Violation(f"I3 {label} was acknowledged as {self.acknowledged[label]} and as {task_id}")
+
+    async def _again(self, label: str, spec: TaskSpec) -> None:
+        """The same request gives the same id, another one under its request id an error."""
+        await self.proc.sleep(self._rng.random() * 60)
+        try:
+            self._promised(label, await self._submit(label, spec))
+            await self._submit(label, TaskSpec(("other", f"{label}x")))
+        except AlreadyExists:
+            return
+        except GangerError:
+            return  # not reached
+        raise Violation(f"I3 another request under the request id {label} was accepted")
+
+    async def _cancel(self, task_id: int) -> None:
+        while True:
+            request = task_pb2.CancelTaskRequest(request_id=f"c{task_id}", task_id=task_id)
+            try:
+                await self._world.network.call(self.proc, "CancelTask", request, CALL_S)
+            except NotFound as error:
+                raise Violation(f"I1 acknowledged task {task_id} is not there") from error
+            except GangerError:
+                await self.proc.sleep(0.1 + self._rng.random() * 3)
+                continue
+            break
+        stored = self._world.disk.tasks[task_id]
+        self._world.trace("cancel of %d acked, it is %s", task_id, stored.state)
+        if (
+            not stored.is_final
+            and stored.state is not TaskState.STOPPING
+            and "log bytes" not in stored.reason
+        ):
+            raise Violation(f"I11 the cancel of task {task_id} was acknowledged, but it is {stored.state}")
+        self.cancelled[task_id] = stored.token
+        await self._look(task_id)
+
+    async def _look(self, task_id: int) -> None:
+        """What is read is on disk."""
+        request = task_pb2.GetTaskStatusRequest(task_id=task_id)
+        try:
+            answer = await self._world.network.call(self.proc, "GetTaskStatus", request, CALL_S)
+        except NotFound as error:
+            raise Violation(f"I1 acknowledged task {task_id} is not there") from error
+        except GangerError:
+            return
+        task = task_from_proto(answer.task)
+        stored = self._world.disk.tasks[task_id]
+        if task.version > stored.version or (stored.state in TASK_FINAL and task.version > stored.version):
+            raise Violation(
+                f"I1 task {task_id} was read at version {task.version}, on disk is {stored.version}"
+            )
+
+    async def _watch(self) -> None:
+        """Follow the feed; after a break, from where it was."""
+        network, disk = self._world.network, self._world.disk
+        while True:
+            request = task_pb2.WatchEventsRequest(after_seq=len(self.seen))
+            stream: Any = network.open(self.proc, "WatchEvents", request)
+            try:
+                async for answer in stream:
+                    for event in map(event_from_proto, answer.events):
+                        if event.seq != len(self.seen) + 1:
+                            raise Violation(f"I6 the feed gives event {event.seq} after {len(self.seen)}")
+                        if event.seq > len(disk.events) or event != disk.events[event.seq - 1]:
+                            raise Violation(f"I6 the feed gives event {event.seq}, which is not on disk")
+                        self.seen.append(event)
+            except GangerError:
+                pass
+            await self.proc.sleep(0.2)
