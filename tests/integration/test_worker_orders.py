@@ -212,8 +212,9 @@ def test_reports_gather_while_a_call_is_under_way(master: ScriptedMaster, worker
     master.hold_reports.set()
     for task in range(1, 42):
         assert master.final(task).kind is ReportKind.ENDED
-    assert len(master.told.report_calls) <= 5
-    assert sum(map(len, master.told.report_calls)) <= 41 + 20  # newer ones replaced older ones
+    _held, *later = master.told.report_calls
+    assert len(later) <= 4
+    assert sum(map(len, later)) <= 41 + 20  # newer ones replaced older ones
 
 
 def test_long_output_is_shipped_while_running_and_the_rest_at_the_end(
