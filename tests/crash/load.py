@@ -51,6 +51,7 @@ class Load:
         self._pause_s = clients / per_s
         self._stopping = threading.Event()
         self.acks: list[Ack] = []
+        self.acked_at: dict[str, float] = {}  # when each came (monotonic), by request id
         self.sent: dict[str, TaskSpec] = {}
         self.waiting: set[str] = set()  # sent and not answered
         self.failures: list[BaseException] = []
@@ -73,6 +74,14 @@ class Load:
         if self.failures:
             raise self.failures[0]
 
+    def acks_outside(self, spans: Sequence[tuple[float, float]]) -> list[Ack]:
+        """The acknowledgements that came in none of these spans of time (monotonic)."""
+        return [
+            ack
+            for ack in self.acks
+            if not any(begin <= self.acked_at[ack.request_id] <= end for begin, end in spans)
+        ]
+
     def _run(self, number: int, rng: random.Random) -> None:
         try:
             with Client(state_dir=self._folder) as client:
@@ -90,6 +99,7 @@ class Load:
             task_id = client.submit(
                 spec.command, name=name, cpus=spec.resources.cpu_milli / 1000, request_id=name
             )
+            self.acked_at[name] = time.monotonic()
             self.acks.append(Ack(name, task_id, spec))
             self.waiting.discard(name)
             if self._stopping.wait(max(0.0, due - time.monotonic())):
