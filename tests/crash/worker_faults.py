@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from crash import truth
-from crash.checkers import Ack, Finding, codes_kept, overlaps
-from crash.history import check_all, snapshot
+from crash.checkers import Finding, overlaps
 from crash.load import pause
 from crash.row import Row
-from crash.truth import Span
-from ganger import Client, task_spec
-from ganger_core.domain.task import TaskSpec
+from crash.scene import Scene, a_scene
 from ganger_worker.keeper import TICK_S, boottime
-from testkit.processes import Cluster, Daemon, a_cluster
+from testkit.processes import Daemon
 from testkit.waiting import wait_until
 from testkit.worker_daemon import holder_of
 
@@ -29,74 +23,10 @@ FLEET, SLOTS = 6, 4  # workers, and tasks on each, of the campaign that stops wo
 SLACK_S = 2.0  # what a busy machine may add to the end of a lease
 
 
-class Scene:
-    """A cluster, a client, the truth, and every task handed in."""
-
-    def __init__(self, cluster: Cluster, client: Client, seed: int) -> None:
-        self.cluster = cluster
-        self.client = client
-        self.path = cluster.folder / "truth"
-        self.acks: list[Ack] = []
-        self.codes: dict[int, int] = {}
-        self.rng = random.Random(seed)  # noqa: S311
-
-    def submit(self, first_s: float, later_s: float = 0.1, code: int = 0) -> int:
-        """Hand in a task of the truth; returns its id."""
-        spec = self._spec(first_s, later_s, code)
-        task_id = self.client.submit(spec.command, name=spec.name, cpus=1)
-        self.acks.append(Ack(spec.name, task_id, spec))
-        self.codes[task_id] = code
-        return task_id
-
-    def _spec(self, first_s: float, later_s: float, code: int) -> TaskSpec:
-        name = f"t{len(self.acks)}"
-        return task_spec(truth.command(self.path, first_s, later_s, code), name=name, cpus=1)
-
-    def spans(self, ids: Sequence[int] = (), token: int = 0) -> list[Span]:
-        """What these tasks (or all) told so far, of one attempt or of all."""
-        found = truth.read(self.path)
-        return [s for s in found if (not ids or s.task in ids) and token in (0, s.token)]
-
-    def await_starts(self, ids: Sequence[int], token: int = 1, timeout_s: float = 30.0) -> None:
-        """Wait until this attempt of each of these has started."""
-        wait_until(
-            lambda: {s.task for s in self.spans(ids, token)} >= set(ids), timeout_s, f"{ids} start as {token}"
-        )
-
-    def await_ends(self, ids: Sequence[int]) -> None:
-        """Wait until these have ended by themselves."""
-        wait_until(lambda: all(s.ended for s in self.spans(ids)), 30, f"{ids} end")
-
-    def conclude(self) -> Finding:
-        """Wait until all is over, then check everything."""
-        self.client.wait([ack.task_id for ack in self.acks], 120)
-        found = {
-            row.task.id: row.task.outcome.exit_code if row.task.outcome else None
-            for row in self.client.tasks()
-        }
-        names = frozenset(ack.request_id for ack in self.acks)
-        snapshots = [snapshot(self.cluster.folder)]
-        checked = check_all(self.client, self.acks, names, self.spans(), snapshots, over=True)
-        return checked + codes_kept(self.codes, found)
-
-
-@contextmanager
-def _scene(seed: int, lease_s: float, workers: int = 1, cpus: int = 64) -> Iterator[Scene]:
-    with a_cluster() as cluster:
-        flags = ["--lease-s", str(lease_s), "--heartbeat-every-s", "0.3", "--cleanup-every-s", "0.3"]
-        flags += ["--suspect-after-s", "1", "--lost-after-s", "1.5", "--stop-grace-s", "2"]
-        cluster.start_master(*flags)
-        cluster.start_planner("--log-level", "error")
-        for number in range(1, workers + 1):
-            cluster.start_worker(f"w{number}", "--cpus", str(cpus), "--slots", str(cpus))
-        with cluster.client() as client:
-            yield Scene(cluster, client, seed)
-
-
 def worker_kill(trials: int, seed: int, *, lease_s: float = 20.0) -> Row:
     """SIGKILL of the worker; some attempts end while it is dead, others live on until it is back."""
     times_s, with_exit, kills, down = [], 0, 0, []
-    with _scene(seed, lease_s) as scene:
+    with a_scene(seed, lease_s) as scene:
         rng = scene.rng
         for _ in range(trials):
             exits = [scene.submit(rng.uniform(0.5, 0.9), code=rng.randrange(120)) for _ in range(EXITS)]
@@ -131,7 +61,7 @@ def keeper_kill(trials: int, seed: int) -> Row:
     """SIGKILL of the keeper: its attempts are ended, reported as lost, and tried again at once."""
     times_s: list[float] = []
     kills, wrong = 0, []
-    with _scene(seed, KILLED_KEEPER_LEASE_S) as scene:
+    with a_scene(seed, KILLED_KEEPER_LEASE_S) as scene:
         lock = scene.cluster.folder / "workers" / "w1" / "keeper.lock"
         for _ in range(trials):
             ids = [scene.submit(120.0) for _ in range(4)]
@@ -159,7 +89,7 @@ def worker_freeze(trials: int, seed: int, *, fleet: int = FLEET) -> Row:
     stops = requeued = refused = 0
     gaps: list[float] = []
     wrong: list[str] = []
-    with _scene(seed, FREEZE_LEASE_S, fleet, SLOTS) as scene:
+    with a_scene(seed, FREEZE_LEASE_S, fleet, SLOTS) as scene:
         master = scene.cluster.daemons["master"]
         while stops < trials:
             ids = [scene.submit(300.0, 0.2) for _ in range((fleet - 1) * SLOTS)]

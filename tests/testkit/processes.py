@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
@@ -24,13 +24,20 @@ STOP_S = 15.0
 
 
 class Daemon:
-    """One child process; what it logs goes to a file."""
+    """One child process; what it logs goes to a file. `prefix` is what its command line begins with."""
 
-    def __init__(self, module: str, *flags: str, log: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        *flags: str,
+        log: Path,
+        env: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *flags],
+                [*prefix, sys.executable, "-m", module, *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -75,9 +82,9 @@ class Cluster:
         """Where the master's socket is."""
         return f"unix:{self.folder / 'socket'}"
 
-    def start_master(self, *flags: str) -> Daemon:
+    def start_master(self, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
         """Start a master and wait until it serves."""
-        daemon = self.spawn("master", "ganger_master", *flags)
+        daemon = self.spawn("master", "ganger_master", *flags, prefix=prefix)
         wait_until(
             lambda: self._serves(self.address), READY_S, what=f"the master serves; its log: {daemon.log}"
         )
@@ -90,9 +97,9 @@ class Cluster:
         wait_until(lambda: self._serves(address), READY_S, what=f"the planner serves; its log: {daemon.log}")
         return daemon
 
-    def start_worker(self, name: str, *flags: str) -> Daemon:
+    def start_worker(self, name: str, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
         """Start a worker and wait until the master lists it as UP."""
-        daemon = self.spawn(name, "ganger_worker", "--name", name, *flags)
+        daemon = self.spawn(name, "ganger_worker", "--name", name, *flags, prefix=prefix)
         with self.client() as client:
             wait_until(
                 lambda: any(w.profile.name == name and w.state == "UP" for w in client.workers()),
@@ -118,10 +125,11 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.daemons[name].kill()
 
-    def spawn(self, name: str, module: str, *flags: str) -> Daemon:
+    def spawn(self, name: str, module: str, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
         """Start a daemon under a name and wait for nothing."""
         log = self.folder / f"{name}.test.log"
-        self.daemons[name] = Daemon(module, "--state-dir", str(self.folder), *flags, log=log)
+        own = () if "--state-dir" in flags else ("--state-dir", str(self.folder))
+        self.daemons[name] = Daemon(module, *own, *flags, log=log, prefix=prefix)
         return self.daemons[name]
 
     def _serves(self, address: str) -> bool:
