@@ -50,13 +50,13 @@ def mount_again(image: Path, mount: Path) -> None:
 
 
 @contextlib.contextmanager
-def a_disk() -> Iterator[tuple[Path, Path]]:
-    """An image with an ext4 and where it is mounted; unmounted and removed afterwards."""
+def a_disk(size: int = IMAGE_BYTES) -> Iterator[tuple[Path, Path]]:
+    """An image with an ext4 of `size` bytes and where it is mounted; unmounted and removed afterwards."""
     place = Path(tempfile.mkdtemp(prefix="gd"))
     image, mount = place / "image", place / "m"
     mount.mkdir()
     with image.open("wb") as file:
-        file.truncate(IMAGE_BYTES)
+        file.truncate(size)
     try:
         _run("mkfs.ext4", "-q", str(image))
         _run("mount", "-o", "loop", str(image), str(mount))

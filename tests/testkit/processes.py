@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -20,6 +20,8 @@ from ganger_core.rpc.channels import Target, open_channel
 from testkit.waiting import wait_until
 
 READY_S = 20.0
+Env = Mapping[str, str] | None
+"""What a process has in its environment beside that of this one."""
 STOP_S = 15.0
 
 
@@ -31,7 +33,7 @@ class Daemon:
         module: str,
         *flags: str,
         log: Path,
-        env: dict[str, str] | None = None,
+        env: Env = None,
         prefix: Sequence[str] = (),
     ) -> None:
         self.log = log
@@ -82,9 +84,9 @@ class Cluster:
         """Where the master's socket is."""
         return f"unix:{self.folder / 'socket'}"
 
-    def start_master(self, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
+    def start_master(self, *flags: str, prefix: Sequence[str] = (), env: Env = None) -> Daemon:
         """Start a master and wait until it serves."""
-        daemon = self.spawn("master", "ganger_master", *flags, prefix=prefix)
+        daemon = self.spawn("master", "ganger_master", *flags, prefix=prefix, env=env)
         wait_until(
             lambda: self._serves(self.address), READY_S, what=f"the master serves; its log: {daemon.log}"
         )
@@ -97,9 +99,9 @@ class Cluster:
         wait_until(lambda: self._serves(address), READY_S, what=f"the planner serves; its log: {daemon.log}")
         return daemon
 
-    def start_worker(self, name: str, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
+    def start_worker(self, name: str, *flags: str, prefix: Sequence[str] = (), env: Env = None) -> Daemon:
         """Start a worker and wait until the master lists it as UP."""
-        daemon = self.spawn(name, "ganger_worker", "--name", name, *flags, prefix=prefix)
+        daemon = self.spawn(name, "ganger_worker", "--name", name, *flags, prefix=prefix, env=env)
         with self.client() as client:
             wait_until(
                 lambda: any(w.profile.name == name and w.state == "UP" for w in client.workers()),
@@ -125,11 +127,13 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.daemons[name].kill()
 
-    def spawn(self, name: str, module: str, *flags: str, prefix: Sequence[str] = ()) -> Daemon:
+    def spawn(
+        self, name: str, module: str, *flags: str, prefix: Sequence[str] = (), env: Env = None
+    ) -> Daemon:
         """Start a daemon under a name and wait for nothing."""
         log = self.folder / f"{name}.test.log"
         own = () if "--state-dir" in flags else ("--state-dir", str(self.folder))
-        self.daemons[name] = Daemon(module, *own, *flags, log=log, prefix=prefix)
+        self.daemons[name] = Daemon(module, *own, *flags, log=log, prefix=prefix, env=env)
         return self.daemons[name]
 
     def _serves(self, address: str) -> bool:
