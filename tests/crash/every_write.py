@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from testkit.waiting import wait_until
 from testkit.worker_daemon import holder_of
 
 CALLS = ("pwrite64", "fdatasync")
+AT_ONCE = 2  # points tried side by side, each with a master of its own
 END_S = 30.0
 NOT_REACHED = -1  # runs differ by a few writes: one may end before the last point of another
 
@@ -176,11 +178,11 @@ def _try(base: Path, point: Point, what: str) -> tuple[int, Finding]:
 def every_write(trials: int, seed: int) -> Row:
     """SIGKILL at every write and sync of the scenario; `trials` of them, evenly spread, or 0 for all."""
     faults, unreached, finding = 0, 0, Finding()
-    with _folder() as base:
+    with _folder() as base, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="point") as pool:
         points = _points(base)
         chosen = _spread(points, trials)
-        for point in chosen:
-            status, found = _try(base, point, "signal=KILL")
+        tried = pool.map(lambda point: _try(base, point, "signal=KILL"), chosen)
+        for point, (status, found) in zip(chosen, tried, strict=True):
             faults += status == 128 + signal.SIGKILL
             finding += Finding(found.checks, tuple(f"{point}: {text}" for text in found.violations))
             unreached += status == NOT_REACHED

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import pytest
 
+from crash.clock_jump import clock_jump
+from crash.disk_full import disk_full
 from crash.every_write import every_write, write_errors
 from crash.master_kill import master_kill
+from crash.partition import partition
+from crash.planner_faults import planner_faults
 from crash.row import Row
 from crash.worker_faults import FREEZE_LEASE_S, keeper_kill, worker_freeze, worker_kill
 from testkit.requires import requires
@@ -61,3 +65,30 @@ def test_a_write_that_fails_ends_the_master_and_acknowledges_nothing() -> None:
     row = write_errors(4, seed=3)
     assert row.wrong == (), row.line()
     assert row.faults == 4
+
+
+def test_work_goes_on_while_the_planner_is_killed_or_stopped() -> None:
+    row = planner_faults(2, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.faults == 2
+
+
+def test_a_partition_shorter_than_the_lease_changes_nothing() -> None:
+    requires("netns")
+    row = partition(1, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.more["cuts"] == {"to-master, shorter": 1}
+
+
+def test_full_disks_lose_nothing() -> None:
+    requires("power-cut")
+    row = disk_full(3, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.more["filled"] == {"guarded master": 1, "unguarded master": 1, "worker": 1}
+
+
+def test_a_jump_of_the_wall_clock_changes_nothing() -> None:
+    requires("faketime")
+    row = clock_jump(2, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.more["jumps"] == {"master": 1, "w1": 1}

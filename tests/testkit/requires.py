@@ -68,12 +68,26 @@ def _power_cut(env: Mapping[str, str]) -> str:
     return missing()
 
 
+def _netns(env: Mapping[str, str]) -> str:
+    from crash.netns import missing
+
+    return missing()
+
+
+def _faketime(env: Mapping[str, str]) -> str:
+    from crash.clock_jump import missing
+
+    return missing()
+
+
 PROBES: Mapping[str, Probe] = {
     "docker": _docker,
     "mounts": _mounts,
     "traces": _traces,
     "strace": _strace,
     "power-cut": _power_cut,
+    "netns": _netns,
+    "faketime": _faketime,
 }
 
 
