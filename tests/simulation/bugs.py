@@ -134,6 +134,16 @@ def _cancel_forgotten_on_loss() -> Patches:
     return {"ganger_master.moves:TASK_MOVES": moves}
 
 
+def _aged_attempt_keeps_its_lease() -> Patches:
+    """The master goes on counting a lease that its worker was told to be over for good."""
+    return {"ganger_master.registry:WorkerRegistry.relet": lambda self, ref, worker_id, lease_s: None}
+
+
+def _policy_forgotten() -> Patches:
+    """A task that was to fail when its worker is lost waits again."""
+    return {"ganger_master.losing:_why_final": lambda task: ""}
+
+
 BUGS: dict[str, Callable[[], Patches]] = {
     "ack before commit": _ack_before_commit,
     "token unchecked": _token_unchecked,
@@ -147,6 +157,8 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "ended attempt moves again": _final_task_moves,
     "admission trusts the plan": _admission_trusts_the_plan,
     "cancelled task queued again": _cancel_forgotten_on_loss,
+    "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
+    "task that was to fail is tried again": _policy_forgotten,
 }
 
 
