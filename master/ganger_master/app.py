@@ -19,7 +19,7 @@ from ganger_core.rpc.channels import Target, unix_address
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings, add_flags, load
-from ganger_master.cleanup import LEASE_MARGIN_S, Cleanup, CleanupLoop
+from ganger_master.cleanup import Cleanup, CleanupLoop, expire
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
 from ganger_master.engine import Engine, Leaving, reserve_live
@@ -29,11 +29,11 @@ from ganger_master.registry import WorkerRegistry
 from ganger_master.remembering import Keep
 from ganger_master.restored import take_up
 from ganger_master.retention import Retention, RetentionLoop
+from ganger_master.state import Rules
 from ganger_master.store import reader
 from ganger_master.store.aged import AgedRows
 from ganger_master.store.database import NAME
 from ganger_master.store.writer import StoreWriter
-from ganger_master.transitions import Rules
 
 EXIT_REFUSED, EXIT_BROKEN = 1, 70
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -59,10 +59,10 @@ class Master:
         now = clock.now()
         for profile in state.workers.values():
             self.registry.register(profile, now.steady_s, remembered=True)
-        reserve_live(state, self.registry, now)
+        rules = Rules(lease_s=settings.lease_s, stop_grace_s=settings.stop_grace_s)
+        reserve_live(state, self.registry, rules, now)
         self.queue.push(task for task in state.tasks.values() if task.state == "PENDING")
         self._writer = StoreWriter(db, self._committed, die)
-        rules = Rules(lease_s=settings.lease_s, stop_grace_s=settings.stop_grace_s)
         self.engine = Engine(
             state, rules, self.queue, self.registry, self._writer.submit, settings.reservation_s
         )
@@ -81,12 +81,13 @@ class Master:
         self._edge = Edge(parts, settings, self.metrics, die)
         planner = settings.planner or unix_address(folder / "planner.socket")
         self._planner = RemotePlanner(Target(planner, token), settings.plan_deadline_s)
-        hold = take_up(self.engine, state, now, settings.lease_s + LEASE_MARGIN_S)
+        hold = take_up(self.engine, state, rules, now)
+        expire(self.engine, self.queue, now)
         self.cycle = Cycle(
             self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold
         )
         self._scheduler = Scheduler(self.cycle, self.queue, settings.cycle_every_s, die)
-        cleanup = Cleanup(self.engine, self.registry, settings.lease_s)
+        cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         self._cleanup = CleanupLoop(cleanup, clock, settings.cleanup_every_s, die)
         rows, keep = AgedRows(path), _keep(settings)
         retention = Retention(self.engine, rows, folder / "logs", keep)

@@ -39,12 +39,22 @@ class Cancel:
     """A user wants a task ended. Answer: the task's state right after.
 
     `ended` is the final state of a task that is in the store alone; it stays that, and the request is noted.
+    `signal` (0: none named) and `grace_s` (None: none named) are how a live one is to be stopped.
     """
 
     request: Request
     task_id: int
     reason: str
     ended: TaskState | None = None
+    signal: int = 0
+    grace_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """A waiting task's queue limit seems to be over."""
+
+    task_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +93,29 @@ class SettleLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Age:
+    """An attempt seems to have run for so long that a silent worker must not cost it: its lease ends."""
+
+    ref: AttemptRef
+
+
+@dataclass(frozen=True, slots=True)
 class LoseAttempt:
-    """An attempt's lease is over: its worker has ended it, or is gone."""
+    """An attempt's lease is over: its worker has ended it, or is gone. An `orderly` loss is nobody's crash."""
 
     ref: AttemptRef
     reason: str
+    orderly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """An operator says that a worker's host is dead: `refs` is all that it had. Answer: how many were given up."""
+
+    request: Request
+    worker_id: str
+    worker_name: str
+    refs: tuple[AttemptRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +140,19 @@ class SettleRestore:
 
 
 Command = (
-    Submit | Cancel | Assign | Withdraw | Told | SettleLog | LoseAttempt | Register | Forget | SettleRestore
+    Submit
+    | Cancel
+    | Expire
+    | Assign
+    | Age
+    | Withdraw
+    | Told
+    | SettleLog
+    | LoseAttempt
+    | Fence
+    | Register
+    | Forget
+    | SettleRestore
 )
 Answer = int | str | AttemptRef | None
 
@@ -147,6 +187,13 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Relet:
+    """The attempt's lease has another length from now on."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """The worker is to be told."""
 
@@ -154,7 +201,7 @@ class Tell:
     order: Order
 
 
-Effect = Enqueue | Dequeue | Reserve | Release | Tell
+Effect = Enqueue | Dequeue | Reserve | Release | Relet | Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +230,14 @@ class Change:
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
-        return bool(self.tasks or self.answered or self.workers or self.forgotten or self.restore_settled)
+        return bool(
+            self.tasks
+            or self.attempts
+            or self.answered
+            or self.workers
+            or self.forgotten
+            or self.restore_settled
+        )
 
     def extend(self, later: Change) -> None:
         """Append what a later step did."""

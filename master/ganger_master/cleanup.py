@@ -1,16 +1,19 @@
-"""This module sweeps every ten seconds: silent workers, expired reservations, leases that are over, lost log tails."""
+"""This module sweeps every ten seconds: silent workers, what is overdue, lost log tails."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
-from ganger_master.changes import Command, LoseAttempt, SettleLog, Withdraw
+from ganger_master.changes import Age, Command, Expire, LoseAttempt, SettleLog, Withdraw
 from ganger_master.engine import Engine
+from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.state import Rules, State
+from ganger_master.transitions import ages
 
 LEASE_MARGIN_S = 15.0  # beyond the lease: the worker's own stop takes a moment, and its clock may run slower
 LOG_PATIENCE_S = 30.0  # how long an ended task waits for the rest of its log
@@ -21,10 +24,11 @@ _log = get_logger()
 class Cleanup:
     """One sweep after another; `run_once` is the whole of it."""
 
-    def __init__(self, engine: Engine, registry: WorkerRegistry, lease_s: float) -> None:
+    def __init__(self, engine: Engine, queue: TaskQueue, registry: WorkerRegistry, rules: Rules) -> None:
         self._engine = engine
+        self._queue = queue
         self._registry = registry
-        self._lease_s = lease_s
+        self._rules = rules
         self._log_waits: dict[AttemptRef, float] = {}  # since when (steady) an ended task waits for its log
 
     def run_once(self, now: Instant) -> None:
@@ -32,13 +36,22 @@ class Cleanup:
         for lost in self._registry.sweep(now.steady_s):
             _log.warning("worker is silent and counts as lost", worker=lost.name)
         logs = [SettleLog(ref, incomplete=True) for ref in self._overdue_logs(now)]
-        applied = self._engine.apply_with(lambda _: [*self._overdue_attempts(now), *logs], now)
-        if applied.answers:
-            _log.info("swept", action="sweep", settled=len(applied.answers))
+        late = expire(self._engine, self._queue, now)
+
+        def decide(state: State) -> Sequence[Command]:
+            return [*self._overdue_attempts(now), *self._aged_attempts(state, now), *logs]
+
+        applied = self._engine.apply_with(decide, now)
+        if applied.answers or late:
+            _log.info("swept", action="sweep", settled=len(applied.answers), expired=late)
+
+    def _aged_attempts(self, state: State, now: Instant) -> list[Command]:
+        live = self._registry.leased()
+        return [Age(ref) for ref in live if ages(state, self._rules, ref, now)]
 
     def _overdue_attempts(self, now: Instant) -> list[Command]:
         """Decided under the engine lock, because an order that leaves meanwhile may not be withdrawn."""
-        expired, lease_over = self._registry.overdue(now.steady_s, self._lease_s + LEASE_MARGIN_S)
+        expired, lease_over = self._registry.overdue(now.steady_s, LEASE_MARGIN_S)
         return [
             *(Withdraw(ref, "its worker did not take the order in time") for ref in expired),
             *(LoseAttempt(ref, "its worker was silent beyond the lease") for ref in lease_over),
@@ -48,6 +61,14 @@ class Cleanup:
         waiting = {attempt.ref for attempt in self._engine.all_awaiting_log()}
         self._log_waits = {ref: self._log_waits.get(ref, now.steady_s) for ref in waiting}
         return [ref for ref, since in self._log_waits.items() if now.steady_s - since >= LOG_PATIENCE_S]
+
+
+def expire(engine: Engine, queue: TaskQueue, now: Instant) -> int:
+    """End the tasks that waited beyond their limit; returns how many seemed to. Others cost nothing."""
+    late = queue.take_late(now.wall_ms)
+    if late:
+        engine.apply([Expire(task_id) for task_id in late], now)
+    return len(late)
 
 
 class CleanupLoop:

@@ -19,7 +19,7 @@ from ganger_master.queue import Heads, TaskQueue
 from ganger_master.reasons import NO_WORKER, why_refused
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
-from ganger_master.transitions import State
+from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
 

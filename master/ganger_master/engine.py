@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
-from ganger_core.domain.states import ATTEMPT_FINAL, AttemptState, TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, StartOrder, StopOrder, Task
+from ganger_core.domain.states import AttemptState, TaskState
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, StartOrder, Task
+from ganger_master.asked import stop_order
 from ganger_master.changes import (
     Answer,
     Change,
@@ -23,6 +24,7 @@ from ganger_master.changes import (
     Effect,
     Enqueue,
     Release,
+    Relet,
     Request,
     Reserve,
     Tell,
@@ -31,7 +33,8 @@ from ganger_master.locks import ENGINE_RANK, RankedLock
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
-from ganger_master.transitions import Rules, State, step
+from ganger_master.state import Rules, State
+from ganger_master.transitions import step
 
 KEEP_ENDED = 10_000  # ended tasks kept in memory; older ones are read from the store
 
@@ -158,6 +161,14 @@ class Engine:
             live = (self._state.attempts[ref.task_id] for ref, _ in self._registry.held(worker_id))
             return self._ticket, tuple(self._order_for_locked(attempt) for attempt in live)
 
+    def waits_for(self, task_id: int) -> str:
+        """The name of the lost worker that alone can say what became of this task's attempt; else empty."""
+        with self._lock:
+            attempt = self._state.attempts.get(task_id)
+            if attempt is None or not attempt.is_live or attempt.lease_s:
+                return ""
+            return attempt.worker_name if self._registry.is_lost(attempt.worker_id) else ""
+
     def telling(self, worker_id: str, orders: Iterable[Order], now: Instant) -> tuple[Order, ...]:
         """Note that these orders leave now; returns those that may, because their attempts still live."""
         orders = tuple(orders)
@@ -221,11 +232,15 @@ class Engine:
             match effect:
                 case Reserve(attempt, task):
                     expires = now.steady_s + self._reservation_s
-                    held = Reservation(attempt.worker_id, task.spec.resources, expires, now.steady_s)
+                    held = Reservation(
+                        attempt.worker_id, task.spec.resources, expires, now.steady_s, attempt.lease_s
+                    )
                     self._registry.reserve(attempt.ref, held)
                 case Release(attempt):
                     self._registry.release(attempt.ref, attempt.worker_id)
                     freed = True
+                case Relet(attempt):
+                    self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
                 case _:
                     pass
         if freed:
@@ -237,8 +252,8 @@ class Engine:
     def _order_for_locked(self, attempt: Attempt) -> Order:
         task = self._state.tasks[attempt.ref.task_id]
         if attempt.state is AttemptState.STOPPING:
-            return StopOrder(attempt.ref, self._rules.stop_grace_s, task.reason)
-        return StartOrder(attempt.ref, task.spec, self._rules.lease_s, attempt.state)
+            return stop_order(task, attempt)
+        return StartOrder(attempt.ref, task.spec, attempt.lease_s, attempt.state)
 
     def _forget_locked(self, changed: Sequence[Task]) -> None:
         """Drop the oldest ended tasks from memory; they are on disk long since."""
@@ -249,10 +264,16 @@ class Engine:
             self._state.attempts.pop(old, None)
 
 
-def reserve_live(state: State, registry: WorkerRegistry, now: Instant) -> None:
-    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew."""
-    for attempt in state.attempts.values():
-        if attempt.state not in ATTEMPT_FINAL:
-            request = state.tasks[attempt.ref.task_id].spec.resources
-            held = Reservation(attempt.worker_id, request, now.steady_s, now.steady_s, told=True)
-            registry.reserve(attempt.ref, held)
+def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Instant) -> None:
+    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew.
+
+    What a store of an earlier version did not know (`schema-3.sql`) is the cluster's own setting.
+    """
+    for stored in [attempt for attempt in state.attempts.values() if attempt.is_live]:
+        attempt = stored
+        if stored.lease_s < 0:
+            attempt = replace(stored, lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
+            state.attempts[attempt.ref.task_id] = attempt
+        request = state.tasks[attempt.ref.task_id].spec.resources
+        held = Reservation(attempt.worker_id, request, now.steady_s, now.steady_s, attempt.lease_s, told=True)
+        registry.reserve(attempt.ref, held)

@@ -18,6 +18,8 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Task
 from ganger_master.locks import QUEUE_RANK, RankedLock
 
+OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
+
 
 @dataclass(frozen=True, slots=True)
 class BucketKey:
@@ -77,6 +79,8 @@ class TaskQueue:
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
         self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
         self._bucket_of: dict[int, BucketKey] = {}  # every waiting task
+        self._late_at: list[tuple[float, int]] = []  # a heap: when (wall ms) which task has waited too long
+        self._limited: set[int] = set()  # the waiting tasks with an entry in it; other entries are outdated
         self._generation = 0  # how often capacity came free
         self._woken = False  # something may have become plannable since the scheduler last looked
 
@@ -91,6 +95,10 @@ class TaskQueue:
                 key = BucketKey.of(task)
                 self._buckets.setdefault(key, _Bucket()).add(task.id)
                 self._bucket_of[task.id] = key
+                if task.spec.limits.queue_s and task.id not in self._limited:
+                    late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
+                    heapq.heappush(self._late_at, (late_ms, task.id))
+                    self._limited.add(task.id)
             self._wake_locked()
 
     def remove(self, task_ids: Iterable[int]) -> None:
@@ -102,6 +110,19 @@ class TaskQueue:
                     self._buckets[key].remove(task_id)
                     if not self._buckets[key]:
                         del self._buckets[key]
+                    self._limited.discard(task_id)
+            self._drop_outdated_locked()
+
+    def take_late(self, now_ms: int) -> list[int]:
+        """The waiting tasks whose queue limit is over by now; each is given once for each time that it is pushed."""
+        late: list[int] = []
+        with self._mutex:
+            while self._late_at and self._late_at[0][0] <= now_ms:
+                _, task_id = heapq.heappop(self._late_at)
+                if task_id in self._limited:
+                    self._limited.remove(task_id)
+                    late.append(task_id)
+        return late
 
     def park(self, reasons: Iterable[tuple[BucketKey, str]], generation: int) -> None:
         """Leave these buckets out, each for its reason, until capacity comes free.
@@ -150,6 +171,12 @@ class TaskQueue:
         """Make the scheduler look again now."""
         with self._mutex:
             self._wake_locked()
+
+    def _drop_outdated_locked(self) -> None:
+        """Entries of tasks that wait no more are dropped when they are most: far limits must not gather."""
+        if len(self._late_at) > 2 * len(self._limited) + OUTDATED_KEPT:
+            self._late_at = [entry for entry in set(self._late_at) if entry[1] in self._limited]
+            heapq.heapify(self._late_at)
 
     def _wake_locked(self) -> None:
         self._woken = True

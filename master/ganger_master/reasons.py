@@ -34,6 +34,12 @@ def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     return text
 
 
+def why_it_stays(worker: str, otherwise: str) -> str:
+    """A sentence for a live task of a lost worker that no lease ends; `otherwise` is what there was to say before."""
+    waits = f"waits for worker {worker}, which is lost, to return or to be fenced (`ganger worker fence {worker}`)"
+    return f"{otherwise}; {waits}" if otherwise else waits
+
+
 def amounts(value: Resources) -> str:
     """The non-zero amounts in words, for example `2 CPUs and 1.5 GiB`."""
     words = [_WORDS[kind](amount) for kind, amount in zip(KINDS, value.amounts(), strict=True) if amount > 0]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptState
+from ganger_core.domain.task import Report, ReportKind
 from ganger_core.logs import get_logger
-from ganger_master.changes import LoseAttempt, SettleRestore
+from ganger_master.changes import Command, LoseAttempt, SettleRestore, Told
+from ganger_master.cleanup import LEASE_MARGIN_S
 from ganger_master.engine import Engine
 from ganger_master.epochs import HOLD
-from ganger_master.transitions import State
+from ganger_master.state import Rules, State
 
 REASON = "the database was restored from a backup: waits until whatever was started since must have ended"
 
@@ -40,22 +42,33 @@ class RestoreHold:
         return False
 
 
-def take_up(engine: Engine, state: State, now: Instant, lease_s: float) -> RestoreHold | None:
+def take_up(engine: Engine, state: State, rules: Rules, now: Instant) -> RestoreHold | None:
     """Settle what a restore left open, before anything is served; None when there was none.
 
-    `lease_s` is how long an attempt may live unheard, margin included. An attempt whose order may or may
-    not have left before is never told again: its start could be a second one.
+    An attempt whose order may or may not have left before is never told again: its start could be a second
+    one. With a lease it is lost, and the hold outlasts it; without one its worker is asked for it.
     """
     if not state.restored:
         return None
     may_live = state.restored == HOLD  # else it is known that nothing runs any more
-    over = [
-        LoseAttempt(attempt.ref, "the database was restored from a backup")
-        for attempt in state.attempts.values()
-        if attempt.is_live and (attempt.state is AttemptState.ASSIGNED or not may_live)
-    ]
-    if over:
-        engine.apply(over, now)
+    live = [attempt for attempt in state.attempts.values() if attempt.is_live]
+    commands: list[Command] = []
+    for attempt in live:
+        if not may_live or (attempt.state is AttemptState.ASSIGNED and attempt.lease_s):
+            commands.append(LoseAttempt(attempt.ref, "the database was restored from a backup", orderly=True))
+        elif attempt.state is AttemptState.ASSIGNED:
+            # As if it were accepted: its worker then says whether it has it, and starts nothing.
+            taken = Report(attempt.ref, ReportKind.ACCEPTED, message="asked for after a restore")
+            commands.append(Told(attempt.worker_id, taken, log_complete=False))
+    hold_s = _longest_lease_s(state, rules) + LEASE_MARGIN_S if may_live else 0.0
+    if commands:
+        engine.apply(commands, now)
     if may_live:
-        _log.warning("restored from a backup: nothing is assigned yet", seconds=lease_s)
-    return RestoreHold(engine, now.steady_s + (lease_s if may_live else 0.0))
+        _log.warning("restored from a backup: nothing is assigned yet", seconds=hold_s)
+    return RestoreHold(engine, now.steady_s + hold_s)
+
+
+def _longest_lease_s(state: State, rules: Rules) -> float:
+    """Also of waiting tasks: they may have been started since."""
+    tasks = (task for task in state.tasks.values() if not task.is_final)
+    return max((rules.lease_s, *(rules.lease_of(task.spec) for task in tasks)))

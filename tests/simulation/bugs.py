@@ -33,15 +33,19 @@ def _token_unchecked() -> Patches:
             raise StaleAttempt("gone")
         return task, attempt
 
-    return {"ganger_master.transitions:_current": current}
+    return {"ganger_master.reported:current": current}
 
 
 def _told_assignment_expires() -> Patches:
-    def overdue(self: Any, now_s: float, lease_s: float) -> Any:
+    def overdue(self: Any, now_s: float, margin_s: float) -> Any:
         held = [pair for entry in self._workers.values() for pair in entry.held.items()]
         return (
             [ref for ref, r in held if now_s > r.expires_s],
-            [ref for ref, r in held if r.told and now_s > r.lease_from_s + lease_s],
+            [
+                ref
+                for ref, r in held
+                if r.told and r.lease_s and now_s > r.lease_from_s + r.lease_s + margin_s
+            ],
         )
 
     return {"ganger_master.registry:WorkerRegistry.overdue": overdue}
@@ -50,13 +54,12 @@ def _told_assignment_expires() -> Patches:
 def _no_restart_grace() -> Patches:
     from ganger_master.registry import Reservation
 
-    def reserve_live(state: Any, registry: Any, now: Any) -> None:
+    def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
         for attempt in state.attempts.values():
             if attempt.state not in ATTEMPT_FINAL:
                 request = state.tasks[attempt.ref.task_id].spec.resources
-                registry.reserve(
-                    attempt.ref, Reservation(attempt.worker_id, request, now.steady_s, -1e9, told=True)
-                )
+                held = Reservation(attempt.worker_id, request, now.steady_s, -1e9, attempt.lease_s, told=True)
+                registry.reserve(attempt.ref, held)
 
     return {"simulation.master:reserve_live": reserve_live}
 
@@ -92,7 +95,7 @@ def _exits_not_kept() -> Patches:
 
 
 def _request_forgotten() -> Patches:
-    return {"ganger_master.transitions:answer_of": lambda requests, request: None}
+    return {"ganger_master.asked:answer_of": lambda requests, request: None}
 
 
 def _final_task_moves() -> Patches:
@@ -104,7 +107,7 @@ def _final_task_moves() -> Patches:
         moves = ATTEMPT_MOVES[attempt.state]
         return replace(attempt, state=moves.get(event, AttemptState.LOST))
 
-    return {"ganger_master.transitions:_step_attempt": step_attempt}
+    return {f"ganger_master.{room}:step_attempt": step_attempt for room in ("reported", "losing")}
 
 
 def _admission_trusts_the_plan() -> Patches:
@@ -128,7 +131,17 @@ def _cancel_forgotten_on_loss() -> Patches:
         TaskEvent.WITHDRAWN: TaskState.PENDING,
         TaskEvent.CANCELLED: TaskState.PENDING,
     }
-    return {"ganger_master.transitions:TASK_MOVES": moves}
+    return {"ganger_master.moves:TASK_MOVES": moves}
+
+
+def _aged_attempt_keeps_its_lease() -> Patches:
+    """The master goes on counting a lease that its worker was told to be over for good."""
+    return {"ganger_master.registry:WorkerRegistry.relet": lambda self, ref, worker_id, lease_s: None}
+
+
+def _policy_forgotten() -> Patches:
+    """A task that was to fail when its worker is lost waits again."""
+    return {"ganger_master.losing:_why_final": lambda task: ""}
 
 
 BUGS: dict[str, Callable[[], Patches]] = {
@@ -144,6 +157,8 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "ended attempt moves again": _final_task_moves,
     "admission trusts the plan": _admission_trusts_the_plan,
     "cancelled task queued again": _cancel_forgotten_on_loss,
+    "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
+    "task that was to fail is tried again": _policy_forgotten,
 }
 
 

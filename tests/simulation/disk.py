@@ -12,10 +12,10 @@ from copy import copy
 from pathlib import Path
 
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master.state import State
 from ganger_master.store import reader
 from ganger_master.store.database import open_writer
 from ganger_master.store.writer import Entry, commit_group
-from ganger_master.transitions import State
 
 Watch = Callable[[Sequence[Task], Sequence[Attempt]], None]
 """Told what a commit wrote."""

@@ -32,7 +32,10 @@ KINDS = (
     "slow disk",
     "bad planner",
     "wall clock",
+    "dead host",
 )
+APART = ("dead host",)  # drawn with limits and losses, see World
+GONE_S = 30.0  # from a fence to the host's return: no repeated call of it is on its way any more
 
 
 class Faults:
@@ -58,9 +61,13 @@ class Faults:
             "slow disk": self._slow_disk,
             "bad planner": self._bad_planner,
             "wall clock": self._wall_clock,
+            "dead host": self._dead_host,
         }
         assert tuple(kinds) == KINDS
-        chosen = [kind for kind in KINDS if only == kind or (not only and self._rng.random() < 0.4)]
+        self._dead: set[str] = set()  # hosts that come back only after their fence
+        drawn = [kind for kind in KINDS if kind not in APART and (only or self._rng.random() < 0.4)]
+        drawn += [kind for kind in APART if only or (world.has_limits and world.limits_rng.random() < 0.5)]
+        chosen = [kind for kind in drawn if only in ("", kind)]
         for kind in chosen:
             mean_s = self._rng.choice((15.0, 40.0, 100.0))
             self._plan(kind, kinds[kind], mean_s)
@@ -148,7 +155,7 @@ class Faults:
         return True
 
     def _start_worker_again(self, host: Host) -> None:
-        if host.worker is None:
+        if host.worker is None and host.name not in self._dead:
             self._world.start_worker(host)
 
     def _stop_worker(self) -> bool:
@@ -173,6 +180,23 @@ class Faults:
         self._world.reboot(host)
         self._proc.later(self._soon(120), self._start_worker_again, host)
         return True
+
+    def _dead_host(self) -> bool:
+        """It does not come back by itself; an operator fences it, and repairs it later."""
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.name in self._dead:
+            return False
+        self._dead.add(host.name)
+        self._world.reboot(host)
+        self._world.people.proc.spawn(self._fence_and_repair(host), "fence")
+        return True
+
+    async def _fence_and_repair(self, host: Host) -> None:
+        people = self._world.people
+        await people.fence(host)
+        await people.proc.sleep(GONE_S + self._world.limits_rng.random() * 30)
+        self._dead.remove(host.name)
+        self._start_worker_again(host)
 
     def _cut(self) -> bool:
         network, rng = self._world.network, self._rng

@@ -6,20 +6,24 @@ master's own state is checked for agreement with itself, and with the truth when
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, Outcome, OutcomeKind, Task
+from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
+from ganger_master.losing import MOST_CRASHES
 from simulation.disk import Violation
 from simulation.host import Run
 
 if TYPE_CHECKING:
     from simulation.world import World
 
-BEYOND_LEASE = "beyond the lease"  # in the reason for which the master gives up what it hears nothing of
+BEYOND_LEASE = "beyond the lease"
+UNHEARD = re.compile(f"{BEYOND_LEASE}|was fenced")
+"""In the reasons for which the master gives up what it hears nothing of: an exit may be lost with the host."""
 
 
 class Invariants:
@@ -57,6 +61,7 @@ class Invariants:
             run.token > self._world.people.cancelled[run.task_id] or task.is_final
         ):
             raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
+        self._may_begin(task, ref)
         self._runs[ref] = run
         self._living.setdefault(run.task_id, []).append(run)
         self._highest[run.task_id] = run.token
@@ -66,6 +71,18 @@ class Invariants:
             or len(living) > run.host.capacity.slots
         ):
             raise Violation(f"I8 {run.host.name} runs more than it has: {[r.label for r in living]}")
+
+    def _may_begin(self, task: Task, ref: AttemptRef) -> None:
+        """What was to fail when its worker is lost is not tried again, and what was lost too often neither."""
+        tries = self._world.disk.tries
+        lost = [AttemptRef(ref.task_id, token) for token in range(1, ref.token)]
+        fails = task.spec.on_worker_lost is OnWorkerLost.FAIL
+        if fails and any(tries[other].state is AttemptState.LOST for other in lost):
+            raise Violation(
+                f"I7 attempt {ref} began, though an attempt before was lost and it was to fail then"
+            )
+        if task.crashes >= MOST_CRASHES:
+            raise Violation(f"I7 attempt {ref} began, though {task.crashes} were lost while they ran")
 
     def over(self, run: Run) -> None:
         """A process of a task has ended."""
@@ -85,9 +102,13 @@ class Invariants:
             if attempt.state is AttemptState.LOST:
                 self.checks["lost"] += 1
                 why = attempt.outcome.message if attempt.outcome else ""
-                if run is not None and not (run.signalled or run.orphaned or BEYOND_LEASE in why):
+                if BEYOND_LEASE in why and not attempt.lease_s:
+                    raise Violation(f"I4 attempt {attempt.ref} has no lease that could be over")
+                if run is not None and not (run.signalled or run.orphaned or UNHEARD.search(why)):
                     raise Violation(f"I15 attempt {attempt.ref} ended by itself, its exit was lost: {why}")
         for task in tasks:
+            if task.state is TaskState.EXPIRED and not task.spec.limits.queue_s:
+                raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
                 self.checks["finals"] += 1
                 if self._living.get(task.id):
@@ -105,6 +126,10 @@ class Invariants:
             right = run.status == 0
         elif outcome.kind is OutcomeKind.EXIT_NONZERO:
             right = run.status == outcome.exit_code
+        elif outcome.kind is OutcomeKind.TIMED_OUT:
+            limit_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            lived_s = (self._world.loop.now if run.ended is None else run.ended) - run.began
+            right = run.signalled and 0 < 0.99 * limit_s <= lived_s
         elif outcome.kind is OutcomeKind.SIGNALLED:
             right = run.status == -(outcome.signal or 0)
         else:

@@ -18,7 +18,7 @@ from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.task import AttemptRef, LogChunk, LogStream
 from ganger_core.rpc.guard import Call, current_call
 from ganger_master.changes import Change
-from ganger_master.cleanup import Cleanup
+from ganger_master.cleanup import Cleanup, expire
 from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
 from ganger_master.engine import Engine, Leaving, reserve_live
@@ -31,8 +31,8 @@ from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
+from ganger_master.state import Rules
 from ganger_master.store.writer import Entry
-from ganger_master.transitions import Rules
 from simulation.disk import Disk
 from simulation.host import Host
 from simulation.network import Reply, Stream
@@ -73,11 +73,12 @@ class MasterDaemon:
         now = clock.now()
         for profile in self.state.workers.values():
             self.registry.register(profile, now.steady_s, remembered=True)
-        reserve_live(self.state, self.registry, now)
+        rules = Rules(settings.lease_s, settings.stop_grace_s, settings.ages_after_s)
+        reserve_live(self.state, self.registry, rules, now)
         self.queue.push(task for task in self.state.tasks.values() if task.state == "PENDING")
         self.engine = Engine(
             self.state,
-            Rules(settings.lease_s, settings.stop_grace_s),
+            rules,
             self.queue,
             self.registry,
             self._submit,
@@ -87,7 +88,8 @@ class MasterDaemon:
         self.feed = Feed(self._read_events, self.state.next_seq - 1)
         self.desk = OrderDesk(self.engine, self.registry, self.gate, clock)
         self.cycle = Cycle(self.engine, self.queue, self.registry, Planning(self, clock), clock)
-        self.cleanup = Cleanup(self.engine, self.registry, settings.lease_s)
+        expire(self.engine, self.queue, now)
+        self.cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         logs: Any = SimulatedLogs(self.disk)
         reader: Any = self.disk
         readers: Any = None

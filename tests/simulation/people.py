@@ -9,8 +9,8 @@ from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_
 from ganger_core.domain.errors import AlreadyExists, GangerError, NotFound
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import Event, TaskSpec
-from ganger_core.wire.v1 import task_pb2
+from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWorkerLost, TaskSpec
+from ganger_core.wire.v1 import task_pb2, worker_pb2
 from simulation.disk import Violation
 from simulation.host import Host, Program
 from simulation.virtual_loop import Process
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 CALL_S = 10.0
+OWN_LEASES = False
+"""Whether tasks have leases of their own, or none: only where the simulated worker takes them from its orders."""
 PEOPLE_HOST = "people"
 
 
@@ -60,6 +62,8 @@ class People:
             program.command(),
             resources=Resources(program.cpu_milli, 0, 1),
             priority=rng.choice((10, 50, 50, 90)),
+            limits=self._limits(),
+            on_worker_lost=self._policy(),
         )
         patience = 2 if rng.random() < 0.1 else 1_000_000
         for _ in range(patience):
@@ -78,6 +82,23 @@ class People:
         if rng.random() < cancels:
             await self.proc.sleep(rng.random() * 30)
             await self._cancel(self.acknowledged[label])
+
+    def _limits(self) -> Limits:
+        rng = self._world.limits_rng
+        if not self._world.has_limits or rng.random() < 0.3:
+            return NO_LIMITS
+        return Limits(
+            run_s=rng.choice((0.0, 0.0, 1.0, 10.0, 60.0)),
+            queue_s=rng.choice((0.0, 0.0, 5.0, 60.0)),
+            grace_s=rng.choice((None, None, 0.0, 3.0)),
+            lost_after_s=rng.choice((None, None, 5.0, 90.0)) if OWN_LEASES else None,
+        )
+
+    def _policy(self) -> OnWorkerLost:
+        if not self._world.has_limits:
+            return OnWorkerLost.BY_AGE
+        policies = [p for p in OnWorkerLost if OWN_LEASES or p is not OnWorkerLost.WAIT]
+        return self._world.limits_rng.choice(policies)
 
     async def _submit(self, label: str, spec: TaskSpec) -> int:
         request = task_pb2.SubmitTaskRequest(request_id=label, spec=spec_to_proto(spec))
@@ -105,8 +126,16 @@ class People:
         raise Violation(f"I3 another request under the request id {label} was accepted")
 
     async def _cancel(self, task_id: int) -> None:
+        await self._cancel_once(task_pb2.CancelTaskRequest(request_id=f"c{task_id}", task_id=task_id))
+        rng = self._world.limits_rng
+        if self._world.has_limits and rng.random() < 0.5:  # it takes too long for whoever waits
+            await self.proc.sleep(rng.random() * 10)
+            hurry = task_pb2.CancelTaskRequest(request_id=f"h{task_id}", task_id=task_id, grace_s=0.0)
+            await self._cancel_once(hurry)
+
+    async def _cancel_once(self, request: task_pb2.CancelTaskRequest) -> None:
+        task_id = request.task_id
         while True:
-            request = task_pb2.CancelTaskRequest(request_id=f"c{task_id}", task_id=task_id)
             try:
                 await self._world.network.call(self.proc, "CancelTask", request, CALL_S)
             except NotFound as error:
@@ -123,8 +152,31 @@ class People:
             and "log bytes" not in stored.reason
         ):
             raise Violation(f"I11 the cancel of task {task_id} was acknowledged, but it is {stored.state}")
-        self.cancelled[task_id] = stored.token
+        self.cancelled.setdefault(task_id, stored.token)
         await self._look(task_id)
+
+    async def fence(self, host: Host) -> None:
+        """An operator stands before a dead host, and says so until the master has taken it."""
+        before = self._on(host)
+        name = f"fence-{host.name}-{host.boots}"
+        request = worker_pb2.FenceWorkerRequest(request_id=name, worker=host.name)
+        while True:
+            try:
+                await self._world.network.call(self.proc, "FenceWorker", request, CALL_S)
+            except NotFound:
+                return  # it never registered
+            except GangerError:
+                await self.proc.sleep(2 + self._world.limits_rng.random() * 5)
+                continue
+            break
+        left = before & self._on(host)  # a registration that was long on its way may have brought more
+        if left:
+            raise Violation(f"I1 the fence of {host.name} was acknowledged, but {left} live on it")
+        self._world.trace("fence of %s acked", host.name)
+
+    def _on(self, host: Host) -> set[AttemptRef]:
+        tries = self._world.disk.tries.values()
+        return {a.ref for a in tries if a.is_live and a.worker_id == f"id-{host.name}"}
 
     async def _look(self, task_id: int) -> None:
         """What is read is on disk."""

@@ -17,3 +17,4 @@ class Settings:
     lease_s: float = 60.0
     reservation_s: float = 30.0
     stop_grace_s: float = 10.0
+    ages_after_s: float = 3_600.0

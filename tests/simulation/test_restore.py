@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ganger_core import state_dir
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import Conflict, NotFound, StaleAttempt
 from ganger_core.domain.states import AttemptState, TaskState
-from ganger_core.domain.task import AttemptRef
+from ganger_core.domain.task import AttemptRef, Limits, OnWorkerLost, StartOrder
 from ganger_master import restored
 from ganger_master.backup import back_up
 from ganger_master.cleanup import LEASE_MARGIN_S
@@ -191,6 +192,75 @@ def test_what_still_runs_goes_on_and_what_may_not_have_been_told_is_not_told_aga
     assert again.state.tasks[runs].state is TaskState.SUCCEEDED
     assert again.state.tasks[stops].state is TaskState.CANCELLED  # acknowledged, and kept
     assert [event.task_id for event in again.events] == [assigned, runs, stops]
+    again.kill()
+
+
+def test_the_hold_outlasts_the_longest_lease_that_any_task_may_have(folder: Path, clock: ManualClock) -> None:
+    master = OneThreadMaster(folder, clock)
+    worker = a_worker(cpus=1)
+    master.register(worker)
+    own = replace(a_spec(), limits=Limits(lost_after_s=1_000.0))
+    first = master.submit(own, a_spec())  # it may have been started since the backup
+    backup = folder / "backup.db"
+    back_up(master.path, backup)
+    master.kill()
+    restore(backup, folder, force=True)
+    again = OneThreadMaster(folder, clock)
+    for passed_s, assigned in ((1_000 + LEASE_MARGIN_S - 1, 0), (1, 1)):
+        clock.advance(passed_s)
+        again.register(worker)
+        assert again.run_cycle().assigned == assigned
+    assert again.state.tasks[first].state is TaskState.SCHEDULED
+    again.kill()
+
+
+def test_an_attempt_without_a_lease_is_asked_for_and_neither_given_up_nor_started_again(
+    folder: Path, clock: ManualClock
+) -> None:
+    master = OneThreadMaster(folder, clock)
+    worker = a_worker(cpus=3)
+    master.register(worker)
+    waits = replace(a_spec(), on_worker_lost=OnWorkerLost.WAIT)
+    runs, assigned, other = (master.submit(waits) for _ in range(3))
+    master.run_cycle()
+    master.report(worker, started(AttemptRef(runs, 1)))
+    backup = folder / "backup.db"
+    back_up(master.path, backup)
+    master.kill()
+    restore(backup, folder, force=True)
+
+    again = OneThreadMaster(folder, clock)
+    again.commit()
+    clock.advance(100 * LEASE_S)
+    again.cleanup.run_once(clock.now())
+    assert again.state.tasks[runs].state is TaskState.RUNNING
+    assert again.engine.waits_for(assigned) == worker.name
+    orders = {order.ref.task_id: order for order in again.engine.desired(worker.id)[1]}
+    assert isinstance(orders[assigned], StartOrder)
+    assert (
+        orders[assigned].state is AttemptState.STARTING
+    )  # so its worker starts nothing that it does not hold
+    again.register(worker)
+    again.report(worker, lost(AttemptRef(assigned, 1)), started(AttemptRef(other, 1)))
+    assert again.state.tasks[assigned].state is TaskState.PENDING
+    assert again.state.tasks[other].state is TaskState.RUNNING
+    again.kill()
+
+
+def test_what_is_known_to_run_no_more_is_no_crash(folder: Path, clock: ManualClock) -> None:
+    master = OneThreadMaster(folder, clock)
+    worker = a_worker(cpus=2)
+    master.register(worker)
+    task_id = master.submit(replace(a_spec(), on_worker_lost=OnWorkerLost.WAIT))
+    master.run_cycle()
+    master.report(worker, started(AttemptRef(task_id, 1)))
+    backup = folder / "backup.db"
+    back_up(master.path, backup)
+    master.kill()
+    restore(backup, folder, force=True, nothing_runs=True)
+    again = OneThreadMaster(folder, clock)
+    again.commit()
+    assert (again.state.tasks[task_id].state, again.state.tasks[task_id].crashes) == (TaskState.PENDING, 0)
     again.kill()
 
 

@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 FIRST_SEED = {
     "no restart grace": 40,
-    "lease not enforced": 31,
+    "lease not enforced": 190,
     "no lease margin": 31,
     "ended attempt moves again": 140,
 }

@@ -48,7 +48,13 @@ class World:
         self.invariants = Invariants(self)
         self.disk: Disk = StoredDisk(folder) if folder else Disk()
         self.disk.watch = self.invariants.written
-        self.settings = Settings(lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)))
+        # What limits and losses there are is drawn apart, so that half of the worlds are as they were without.
+        self.limits_rng = Random(f"limits of {seed}")  # noqa: S311
+        self.has_limits = self.limits_rng.random() < 0.5
+        self.settings = Settings(
+            lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
+            ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,
+        )
         self.master_host = self._host("master", Resources(1, 1, 1))
         self.hosts = [
             self._host(f"w{number}", Resources(self.rng.choice((1000, 2000, 3000)), 2**30, 4))

@@ -30,8 +30,10 @@ from ganger_core.domain.task import (
     Attempt,
     AttemptRef,
     Event,
+    Limits,
     LogChunk,
     LogStream,
+    OnWorkerLost,
     OrderBatch,
     Outcome,
     OutcomeKind,
@@ -54,6 +56,7 @@ text = st.text(max_size=8)
 data = st.binary(max_size=8)
 
 resources = st.builds(Resources, int64, int64, int64)
+limits = st.builds(Limits, number, number, st.none() | number, st.none() | number)
 specs = st.builds(
     TaskSpec,
     command=st.lists(text, max_size=3).map(tuple),
@@ -62,6 +65,8 @@ specs = st.builds(
     workdir=text,
     resources=resources,
     priority=int32,
+    limits=limits,
+    on_worker_lost=st.sampled_from(OnWorkerLost),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -81,6 +86,9 @@ attempts = st.builds(
     st.none() | outcomes,
     int64,
     int64,
+    lease_s=number,
+    stop_signal=int32,
+    stop_grace_s=number,
 )
 task_values = st.builds(
     Task,
@@ -95,6 +103,7 @@ task_values = st.builds(
     int64,
     int64,
     st.none() | outcomes,
+    int32,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -111,7 +120,7 @@ views = st.builds(
     st.lists(refs, max_size=3).map(tuple),
 )
 orders = st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState)) | st.builds(
-    StopOrder, refs, number, text
+    StopOrder, refs, number, text, int32
 )
 batches = st.builds(OrderBatch, int64, st.booleans(), st.lists(orders, max_size=3).map(tuple))
 reports = st.builds(
@@ -126,6 +135,7 @@ reports = st.builds(
     int64,
     data,
     data,
+    st.booleans(),
 )
 chunks = st.builds(LogChunk, refs, st.sampled_from(LogStream), int64, data)
 shapes = st.builds(ShapeDemand, resources, int32, st.lists(int64, max_size=4).map(tuple))
@@ -186,7 +196,8 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9)
+_LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
+_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
 _USAGE = WorkerUsage(12.5, 5, 9)
@@ -195,6 +206,7 @@ _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
 
 PAIRS: dict[str, Pair] = {
     "Resources": Pair(tasks.resources_to_proto, tasks.resources_from_proto, resources, _R),
+    "Limits": Pair(tasks.limits_to_proto, tasks.limits_from_proto, limits, _LIMITS),
     "TaskSpec": Pair(tasks.spec_to_proto, tasks.spec_from_proto, specs, _SPEC),
     "Outcome": Pair(tasks.outcome_to_proto, tasks.outcome_from_proto, outcomes, _OUTCOME),
     "AttemptRef": Pair(tasks.attempt_ref_to_proto, tasks.attempt_ref_from_proto, refs, _REF),
@@ -202,13 +214,29 @@ PAIRS: dict[str, Pair] = {
         tasks.attempt_to_proto,
         tasks.attempt_from_proto,
         attempts,
-        Attempt(_REF, "i", "n", AttemptState.ENDED, "planner", 1, "p", 2, 3, _OUTCOME, 4, 5),
+        Attempt(
+            _REF,
+            "i",
+            "n",
+            AttemptState.ENDED,
+            "planner",
+            1,
+            "p",
+            2,
+            3,
+            _OUTCOME,
+            4,
+            5,
+            lease_s=6.0,
+            stop_signal=7,
+            stop_grace_s=8.0,
+        ),
     ),
     "Task": Pair(
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME),
+        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2),
     ),
     "Event": Pair(
         tasks.event_to_proto,
@@ -236,7 +264,7 @@ PAIRS: dict[str, Pair] = {
         workers.report_to_proto,
         workers.report_from_proto,
         reports,
-        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e"),
+        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True),
     ),
     "LogChunk": Pair(
         workers.log_chunk_to_proto,

@@ -19,16 +19,16 @@ from ganger_core.domain.task import (
     WorkerProfile,
 )
 from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, Told
-from ganger_master.cleanup import LEASE_MARGIN_S, Cleanup
+from ganger_master.cleanup import Cleanup, expire
 from ganger_master.cycle import Cycle, CycleResult
 from ganger_master.engine import Engine, Leaving, reserve_live
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import take_up
+from ganger_master.state import Rules
 from ganger_master.store import reader
 from ganger_master.store.writer import StoreWriter
-from ganger_master.transitions import Rules
 
 LEASE_S = 300.0
 
@@ -53,17 +53,17 @@ class OneThreadMaster:
         now = clock.now()
         for profile in self.state.workers.values():
             self.registry.register(profile, now.steady_s, remembered=True)
-        reserve_live(self.state, self.registry, now)
+        rules = Rules(LEASE_S, 30)
+        reserve_live(self.state, self.registry, rules, now)
         self.queue.push(task for task in self.state.tasks.values() if task.state == "PENDING")
         self.writer = StoreWriter(self._db, self._released, self._failed)
-        self.engine = Engine(
-            self.state, Rules(LEASE_S, 30), self.queue, self.registry, self.writer.submit, 30
-        )
-        hold = take_up(self.engine, self.state, now, LEASE_S + LEASE_MARGIN_S)
+        self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, 30)
+        hold = take_up(self.engine, self.state, rules, now)
+        expire(self.engine, self.queue, now)
         self.cycle = Cycle(
             self.engine, self.queue, self.registry, Planning(FirstFitPlanner(), clock), clock, hold
         )
-        self.cleanup = Cleanup(self.engine, self.registry, LEASE_S)
+        self.cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         self.events: list[Event] = []  # what has left the master
         self.orders: list[tuple[str, Order]] = []
         self._request_ids = itertools.count(1)
@@ -88,9 +88,12 @@ class OneThreadMaster:
         assert isinstance(first, int)
         return first
 
-    def cancel(self, task_id: int, reason: str = "") -> Answer:
+    def cancel(
+        self, task_id: int, reason: str = "", *, signal: int = 0, grace_s: float | None = None
+    ) -> Answer:
         """Cancel a task."""
-        return self.apply(Cancel(Request("ann", f"c{next(self._request_ids)}", ""), task_id, reason))
+        key = Request("ann", f"c{next(self._request_ids)}", "")
+        return self.apply(Cancel(key, task_id, reason, None, signal, grace_s))
 
     def register(self, *workers: WorkerProfile) -> None:
         """Register workers."""

@@ -25,6 +25,7 @@ from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore, stream_tail
 from ganger_master.queue import TaskQueue
+from ganger_master.reasons import why_it_stays
 from ganger_master.store.reader import StoreReader
 from ganger_master.store.rows import spec_to_json
 
@@ -114,9 +115,17 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
     ) -> task_pb2.CancelTaskResponse:
         """End a task, or ask its worker to."""
         validate.check_text(request.reason, "reason", 1_000)
+        if request.signal:
+            validate.check_signal(request.signal)
+        grace_s = request.grace_s if request.HasField("grace_s") else None
+        if grace_s is not None:
+            validate.check_seconds(grace_s, "grace_s")
         task, _, _ = await self._find(request.task_id)
-        key = self._request(request.request_id, f"cancel {request.task_id} {request.reason}")
-        command = Cancel(key, task.id, request.reason, task.state if task.is_final else None)
+        # A reason holds no NUL: no other request has this digest, and one without options the one it always had.
+        how = f"\0{request.signal} {grace_s}" if request.signal or grace_s is not None else ""
+        key = request_of(request.request_id, f"cancel {request.task_id} {request.reason}{how}")
+        ended = task.state if task.is_final else None
+        command = Cancel(key, task.id, request.reason, ended, request.signal, grace_s)
         applied = self._engine.apply([command], self._clock.now())
         state = TaskState(str(applied.only()))
         await self._gate.passed(applied.ticket)
@@ -219,7 +228,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
                 return
 
     async def _submit(self, request_id: str, specs: tuple[TaskSpec, ...]) -> int:
-        key = self._request(request_id, "\n".join(map(spec_to_json, specs)))
+        key = request_of(request_id, "\n".join(map(spec_to_json, specs)))
         if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
             self._disk.check()
         command, now = Submit(key, specs), self._clock.now()
@@ -248,16 +257,24 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         return task, attempt, as_of_seq
 
     def _with_reason(self, task: Task) -> Task:
-        """A waiting task shows why the last plan left it out."""
-        reason = self._queue.reason(task.id) if task.state is TaskState.PENDING else ""
+        """A waiting task shows why the last plan left it out, one whose worker is lost what it waits for."""
+        if task.is_final:
+            return task
+        if task.state is TaskState.PENDING:
+            reason = self._queue.reason(task.id)
+        else:
+            worker = self._engine.waits_for(task.id)
+            reason = why_it_stays(worker, task.reason) if worker else ""
         return replace(task, reason=reason) if reason else task
-
-    def _request(self, request_id: str, payload: str) -> Request:
-        validate.check_request_id(request_id)
-        return Request(_caller().name, request_id, hashlib.sha256(payload.encode()).hexdigest())
 
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
+
+
+def request_of(request_id: str, payload: str) -> Request:
+    """The caller's request with the digest of what it asks for."""
+    validate.check_request_id(request_id)
+    return Request(_caller().name, request_id, hashlib.sha256(payload.encode()).hexdigest())
 
 
 def page_size(asked: int) -> int:

@@ -12,15 +12,16 @@ from ganger_core.domain.errors import GangerError, UnknownWorker
 from ganger_core.domain.task import AttemptRef, LogStream, Report, ReportKind
 from ganger_core.logs import get_logger
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
-from ganger_master.changes import Register, SettleLog, Told
+from ganger_master.changes import Register, Request, SettleLog, Told
 from ganger_master.disk import DiskGuard
 from ganger_master.engine import Engine
+from ganger_master.fencing import fencing, find_worker
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
-from ganger_master.services.tasks import page_size, page_start
+from ganger_master.services.tasks import page_size, page_start, request_of
 
 _log = get_logger()
 
@@ -81,10 +82,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         usage = convert.usage_from_proto(request.usage)
         validate.check_usage(usage)
         holding = [convert_task.attempt_ref_from_proto(ref) for ref in request.holding]
-        renewed, was_lost = self._registry.heartbeat(
-            request.worker_id, usage, holding, self._clock.now().steady_s
+        renewed, takes_work_again = self._registry.heartbeat(
+            request.worker_id, usage, holding, self._clock.now().steady_s, draining=request.draining
         )
-        if was_lost:
+        if takes_work_again:
             self._queue.unpark_all()
         batch = await self._desk.for_heartbeat(
             request.worker_id, request.incarnation, request.applied_order_seq, holding
@@ -152,6 +153,18 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         ]
         return worker_pb2.AppendLogsResponse(stored=stored)
 
+    async def FenceWorker(
+        self, request: worker_pb2.FenceWorkerRequest, context: object
+    ) -> worker_pb2.FenceWorkerResponse:
+        """Give up what a lost worker had, whose host is dead as an operator says."""
+        key = request_of(request.request_id, f"fence {request.worker}")
+        attempts = self._engine.stored_answer(key)
+        if attempts is None:
+            attempts = self._fence(key, request.worker)
+        ticket, _ = self._engine.position()
+        await self._gate.passed(ticket)
+        return worker_pb2.FenceWorkerResponse(attempts=int(attempts))
+
     async def ListWorkers(
         self, request: worker_pb2.ListWorkersRequest, context: object
     ) -> worker_pb2.ListWorkersResponse:
@@ -167,6 +180,19 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             next_page_token=str(start + size) if len(views) > start + size else "",
             as_of_seq=as_of_seq,
         )
+
+    def _fence(self, key: Request, worker: str) -> str:
+        now = self._clock.now()
+        profile = find_worker(self._registry.views(now.steady_s), worker)
+        applied = self._engine.apply_with(
+            lambda _: fencing(self._registry, profile, key), now
+        )  # decided on the registry under the engine lock, so that no order leaves meanwhile
+        answer = applied.answers[-1]
+        if isinstance(answer, GangerError):
+            raise answer
+        self._desk.begin_anew(profile.id)
+        _log.warning("worker fenced", action="fence", worker=profile.name, attempts=answer)
+        return str(answer)
 
     async def _settle(self, refs: set[AttemptRef]) -> None:
         settled = [ref for ref in refs if self._has_whole_log(ref)]

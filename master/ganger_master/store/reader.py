@@ -10,9 +10,9 @@ from pathlib import Path
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks
+from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
-from ganger_master.transitions import State
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608

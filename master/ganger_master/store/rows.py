@@ -9,9 +9,12 @@ from typing import Any
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
+    NO_LIMITS,
     Attempt,
     AttemptRef,
     Event,
+    Limits,
+    OnWorkerLost,
     Outcome,
     OutcomeKind,
     Task,
@@ -21,11 +24,11 @@ from ganger_core.domain.task import (
 
 Row = Sequence[Any]
 TASK_COLUMNS = (
-    "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome"
+    "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes"
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
-    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail"
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s"
 )
 EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
 
@@ -44,12 +47,13 @@ def task_to_row(task: Task) -> Row:
         task.started_ms,
         task.finished_ms,
         _outcome_to_json(task.outcome),
+        task.crashes,
     )
 
 
 def task_from_row(row: Row) -> Task:
     """From the columns `TASK_COLUMNS`."""
-    task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row
+    task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome, crashes = row
     return Task(
         id=task_id,
         owner=owner,
@@ -62,6 +66,7 @@ def task_from_row(row: Row) -> Task:
         started_ms=started,
         finished_ms=finished,
         outcome=_outcome_from_json(outcome),
+        crashes=crashes,
     )
 
 
@@ -83,6 +88,9 @@ def attempt_to_row(attempt: Attempt) -> Row:
         attempt.stderr_bytes,
         attempt.stdout_tail,
         attempt.stderr_tail,
+        attempt.lease_s,
+        attempt.stop_signal,
+        attempt.stop_grace_s,
     )
 
 
@@ -106,6 +114,9 @@ def attempt_from_row(row: Row) -> Attempt:
         stderr_bytes=row[12],
         stdout_tail=row[13],
         stderr_tail=row[14],
+        lease_s=row[15],
+        stop_signal=row[16],
+        stop_grace_s=row[17],
     )
 
 
@@ -133,8 +144,8 @@ def event_from_row(row: Row) -> Event:
 
 
 def spec_to_json(spec: TaskSpec) -> str:
-    """The spec in canonical JSON: the same spec gives the same text."""
-    fields = {
+    """The spec in canonical JSON: the same spec gives the same text, in every version that knows all of it."""
+    fields: dict[str, object] = {
         "command": spec.command,
         "name": spec.name,
         "env": spec.env,
@@ -142,6 +153,12 @@ def spec_to_json(spec: TaskSpec) -> str:
         "resources": spec.resources.amounts(),
         "priority": spec.priority,
     }
+    # Left out where nothing was said, so that the digests of requests from before they were known stay the same.
+    if spec.limits != NO_LIMITS:
+        limits = spec.limits
+        fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s)
+    if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
+        fields["on_worker_lost"] = spec.on_worker_lost.value
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -155,6 +172,8 @@ def spec_from_json(text: str) -> TaskSpec:
         workdir=fields["workdir"],
         resources=Resources(*fields["resources"]),
         priority=fields["priority"],
+        limits=Limits(*fields["limits"]) if "limits" in fields else NO_LIMITS,
+        on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
     )
 
 

@@ -18,14 +18,14 @@ from ganger_master.store.failures import StoreFailed, explain
 MAX_ROWS = 1_000  # about how many rows one transaction takes, so that none holds the file for long
 CHECKPOINT_EVERY_ROWS = 10_000  # a few megabytes of WAL
 
-_INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _UPDATE_TASK = (
-    "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=? "
+    "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=? "
     "WHERE id=?"
 )
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_EVENT = f"INSERT INTO events ({rows.EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _INSERT_REQUEST = (

@@ -10,7 +10,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.plan import RefusalCode
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
-from ganger_core.domain.task import LogStream, OutcomeKind, ReportKind
+from ganger_core.domain.task import LogStream, OnWorkerLost, OutcomeKind, ReportKind
 from ganger_core.wire.v1 import plan_pb2, task_pb2, worker_pb2
 
 E = TypeVar("E", bound=StrEnum)
@@ -42,6 +42,7 @@ def _pair(domain: type[E], wire: object, prefix: str) -> EnumPair[E]:
 TASK_STATE = _pair(TaskState, task_pb2.TaskState, "TASK_STATE")
 ATTEMPT_STATE = _pair(AttemptState, task_pb2.AttemptState, "ATTEMPT_STATE")
 OUTCOME_KIND = _pair(OutcomeKind, task_pb2.OutcomeKind, "OUTCOME_KIND")
+ON_WORKER_LOST = _pair(OnWorkerLost, task_pb2.OnWorkerLost, "ON_WORKER_LOST")
 LOG_STREAM = _pair(LogStream, task_pb2.LogStream, "LOG_STREAM")
 WORKER_STATE = _pair(WorkerState, worker_pb2.WorkerState, "WORKER_STATE")
 REPORT_KIND = _pair(ReportKind, worker_pb2.ReportKind, "REPORT_KIND")

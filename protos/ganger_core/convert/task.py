@@ -10,15 +10,18 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, OUTCOME_KIND, TASK_STATE
+from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, ON_WORKER_LOST, OUTCOME_KIND, TASK_STATE
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
+    NO_LIMITS,
     Attempt,
     AttemptRef,
     Event,
+    Limits,
     LogStream,
+    OnWorkerLost,
     Outcome,
     Task,
     TaskSpec,
@@ -51,6 +54,8 @@ def spec_to_proto(x: TaskSpec) -> pb.TaskSpec:
         workdir=x.workdir,
         resources=resources_to_proto(x.resources),
         priority=x.priority,
+        limits=None if x.limits == NO_LIMITS else limits_to_proto(x.limits),
+        on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
     )
 
 
@@ -64,6 +69,25 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         workdir=p.workdir,
         resources=resources_from_proto(p.resources),
         priority=p.priority,
+        limits=limits_from_proto(p.limits) if p.HasField("limits") else NO_LIMITS,
+        on_worker_lost=ON_WORKER_LOST.from_proto(p.on_worker_lost, f"{field}.on_worker_lost")
+        if p.on_worker_lost
+        else OnWorkerLost.BY_AGE,
+    )
+
+
+def limits_to_proto(x: Limits) -> pb.Limits:
+    """The times that a user set."""
+    return pb.Limits(run_s=x.run_s, queue_s=x.queue_s, grace_s=x.grace_s, lost_after_s=x.lost_after_s)
+
+
+def limits_from_proto(p: pb.Limits) -> Limits:
+    """The times that a user set, not yet checked; None where one was left out that may be."""
+    return Limits(
+        run_s=p.run_s,
+        queue_s=p.queue_s,
+        grace_s=p.grace_s if p.HasField("grace_s") else None,
+        lost_after_s=p.lost_after_s if p.HasField("lost_after_s") else None,
     )
 
 
@@ -114,6 +138,9 @@ def attempt_to_proto(x: Attempt) -> pb.Attempt:
         outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
         stdout_bytes=x.stdout_bytes,
         stderr_bytes=x.stderr_bytes,
+        lease_s=x.lease_s,
+        stop_signal=x.stop_signal,
+        stop_grace_s=x.stop_grace_s,
     )
 
 
@@ -133,6 +160,9 @@ def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
         outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
         stdout_bytes=p.stdout_bytes,
         stderr_bytes=p.stderr_bytes,
+        lease_s=p.lease_s,
+        stop_signal=p.stop_signal,
+        stop_grace_s=p.stop_grace_s,
     )
 
 
@@ -150,6 +180,7 @@ def task_to_proto(x: Task) -> pb.Task:
         started_ms=x.started_ms,
         finished_ms=x.finished_ms,
         outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
+        crashes=x.crashes,
     )
 
 
@@ -168,6 +199,7 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         started_ms=p.started_ms,
         finished_ms=p.finished_ms,
         outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
+        crashes=p.crashes,
     )
 
 

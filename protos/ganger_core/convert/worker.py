@@ -101,7 +101,7 @@ def worker_from_proto(p: pb.Worker, field: str = "worker") -> WorkerView:
 def _order_to_proto(x: Order) -> pb.Order:
     ref = attempt_ref_to_proto(x.ref)
     if isinstance(x, StopOrder):
-        return pb.Order(stop=pb.StopOrder(ref=ref, grace_s=x.grace_s, reason=x.reason))
+        return pb.Order(stop=pb.StopOrder(ref=ref, grace_s=x.grace_s, reason=x.reason, signal=x.signal))
     state = ATTEMPT_STATE.to_proto[x.state]
     return pb.Order(start=pb.StartOrder(ref=ref, spec=spec_to_proto(x.spec), lease_s=x.lease_s, state=state))
 
@@ -120,7 +120,8 @@ def _order_from_proto(p: pb.Order, field: str) -> Order:
         )
     if kind == "stop":
         require(p.stop, "ref", f"{field}.ref")
-        return StopOrder(attempt_ref_from_proto(p.stop.ref), p.stop.grace_s, p.stop.reason)
+        stop = p.stop
+        return StopOrder(attempt_ref_from_proto(stop.ref), stop.grace_s, stop.reason, stop.signal)
     raise Invalid(f"{field} is of no kind that this version knows", field=field)
 
 
@@ -151,6 +152,7 @@ def report_to_proto(x: Report) -> pb.Report:
         stderr_bytes=x.stderr_bytes,
         stdout_tail=x.stdout_tail,
         stderr_tail=x.stderr_tail,
+        orderly=x.orderly,
     )
 
 
@@ -168,6 +170,7 @@ def report_from_proto(p: pb.Report, field: str = "report") -> Report:
         stderr_bytes=p.stderr_bytes,
         stdout_tail=p.stdout_tail,
         stderr_tail=p.stderr_tail,
+        orderly=p.orderly,
     )
 
 

@@ -22,6 +22,8 @@ class TaskState(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"  # stopped, because its run limit was over
+    EXPIRED = "EXPIRED"  # never started, because its queue limit was over
 
 
 class AttemptState(StrEnum):
@@ -42,6 +44,7 @@ class WorkerState(StrEnum):
 
     UP = "UP"
     SUSPECT = "SUSPECT"  # late: gets no new work
+    DRAINING = "DRAINING"  # finishes what it has and gets no new work
     LOST = "LOST"  # silent too long: its free capacity does not count
 
 
@@ -57,6 +60,8 @@ class TaskEvent(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    EXPIRED = "expired"
 
 
 class AttemptEvent(StrEnum):
@@ -76,6 +81,7 @@ class WorkerEvent(StrEnum):
 
     REGISTERED = "registered"
     HEARTBEAT = "heartbeat"
+    DRAINED = "drained"  # a heartbeat that says that it takes no new work
     SILENT = "silent"
 
 
@@ -90,7 +96,11 @@ class IllegalMove(Exception):
 _T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, WorkerState, WorkerEvent
 
 TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
-    _T.PENDING: {_TE.ASSIGNED: _T.SCHEDULED, _TE.CANCELLED: _T.CANCELLED},
+    _T.PENDING: {
+        _TE.ASSIGNED: _T.SCHEDULED,
+        _TE.CANCELLED: _T.CANCELLED,
+        _TE.EXPIRED: _T.EXPIRED,
+    },
     _T.SCHEDULED: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
@@ -100,6 +110,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
         _TE.CANCELLED: _T.CANCELLED,
+        _TE.TIMED_OUT: _T.TIMED_OUT,
     },
     _T.STARTING: {
         _TE.WITHDRAWN: _T.PENDING,
@@ -108,17 +119,26 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
+        _TE.TIMED_OUT: _T.TIMED_OUT,
     },
     _T.RUNNING: {
         _TE.REQUEUED: _T.PENDING,
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
+        _TE.TIMED_OUT: _T.TIMED_OUT,
     },
-    _T.STOPPING: {_TE.SUCCEEDED: _T.SUCCEEDED, _TE.FAILED: _T.FAILED, _TE.CANCELLED: _T.CANCELLED},
+    _T.STOPPING: {
+        _TE.SUCCEEDED: _T.SUCCEEDED,
+        _TE.FAILED: _T.FAILED,
+        _TE.CANCELLED: _T.CANCELLED,
+        _TE.TIMED_OUT: _T.TIMED_OUT,
+    },
     _T.SUCCEEDED: {},
     _T.FAILED: {},
     _T.CANCELLED: {},
+    _T.TIMED_OUT: {},
+    _T.EXPIRED: {},
 }
 
 _GONE = {_AE.ENDED: _A.ENDED, _AE.LOST: _A.LOST}
@@ -147,10 +167,12 @@ ATTEMPT_MOVES: Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]] = {
     _A.LOST: {},
 }
 
+_SEEN = {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.DRAINED: _W.DRAINING}
 WORKER_MOVES: Mapping[WorkerState, Mapping[WorkerEvent, WorkerState]] = {
-    _W.UP: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.SILENT: _W.LOST},
-    _W.SUSPECT: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.SILENT: _W.LOST},
-    _W.LOST: {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP},
+    _W.UP: {**_SEEN, _WE.SILENT: _W.LOST},
+    _W.SUSPECT: {**_SEEN, _WE.SILENT: _W.LOST},
+    _W.DRAINING: {**_SEEN, _WE.SILENT: _W.LOST},
+    _W.LOST: _SEEN,
 }
 
 TASK_FINAL = frozenset(state for state, moves in TASK_MOVES.items() if not moves)

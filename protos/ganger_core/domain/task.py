@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,28 @@ from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, T
 DEFAULT_PRIORITY = 50
 DEFAULT_RESOURCES = Resources(cpu_milli=1000, memory_bytes=0, slots=1)
 LOG_TAIL_BYTES = 16 * 1024  # the last bytes of each stream that ride inside the final report
+
+
+class OnWorkerLost(StrEnum):
+    """What becomes of a task whose worker is lost, from when it may not run there any more."""
+
+    BY_AGE = "BY_AGE"  # REQUEUE until it has run for an hour, WAIT from then on
+    REQUEUE = "REQUEUE"  # wait for another attempt, as soon as the lease of the lost one is over
+    WAIT = "WAIT"  # no lease: stay with the worker until it returns or is fenced
+    FAIL = "FAIL"  # fail, as soon as the lease is over
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting."""
+
+    run_s: float = 0.0  # from the start of the process until it is stopped and the task TIMED_OUT
+    queue_s: float = 0.0  # from the submission until a first start; then the task is EXPIRED
+    grace_s: float | None = None  # between the signal that stops it and SIGKILL
+    lost_after_s: float | None = None  # the lease: how long it may go on without an answered heartbeat
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +46,8 @@ class TaskSpec:
     workdir: str = ""
     resources: Resources = DEFAULT_RESOURCES
     priority: int = DEFAULT_PRIORITY
+    limits: Limits = NO_LIMITS
+    on_worker_lost: OnWorkerLost = OnWorkerLost.BY_AGE
 
 
 class OutcomeKind(StrEnum):
@@ -34,6 +59,9 @@ class OutcomeKind(StrEnum):
     LAUNCH_FAILED = "LAUNCH_FAILED"  # no process came to be: not found, not executable, bad folder
     CANCELLED = "CANCELLED"
     LOST = "LOST"
+    TIMED_OUT = "TIMED_OUT"  # its run limit was over
+    EXPIRED = "EXPIRED"  # its queue limit was over before it started
+    UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,8 @@ class Attempt:
 
     Times are Unix milliseconds of the master's wall clock, 0 while not reached. `stdout_bytes` and
     `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
+    `lease_s` is how long it may go on without an answered heartbeat, 0 for as long as it takes; `stop_signal`
+    and `stop_grace_s` are how it was told to stop, once it is STOPPING.
     """
 
     ref: AttemptRef
@@ -80,6 +110,9 @@ class Attempt:
     stderr_bytes: int = 0
     stdout_tail: bytes = b""
     stderr_tail: bytes = b""
+    lease_s: float = 0.0
+    stop_signal: int = signal.SIGTERM
+    stop_grace_s: float = 0.0
 
     @property
     def is_live(self) -> bool:
@@ -89,7 +122,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is."""
+    """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is.
+
+    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper.
+    """
 
     id: int
     owner: str
@@ -102,6 +138,7 @@ class Task:
     started_ms: int = 0
     finished_ms: int = 0
     outcome: Outcome | None = None
+    crashes: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -162,8 +199,9 @@ class WorkerView:
 class StartOrder:
     """Tell a worker to start an attempt; it keeps the attempt alive for `lease_s` from each answered heartbeat.
 
-    `state` is what the master knows of it: ASSIGNED may start now; anything later must be held by the
-    worker already, which otherwise reports it LOST and does not start it a second time.
+    A `lease_s` of 0 is none: the attempt goes on however long no heartbeat is answered. `state` is what the master
+    knows of it: ASSIGNED may start now; anything later must be held by the worker already, which otherwise
+    reports it LOST and does not start it a second time.
     """
 
     ref: AttemptRef
@@ -174,11 +212,12 @@ class StartOrder:
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
-    """Tell a worker to end an attempt: SIGTERM to everything it started, SIGKILL `grace_s` later."""
+    """Tell a worker to end an attempt: `signal` to everything it started, SIGKILL `grace_s` later."""
 
     ref: AttemptRef
     grace_s: float
     reason: str
+    signal: int = signal.SIGTERM
 
 
 Order = StartOrder | StopOrder
@@ -214,7 +253,8 @@ class Report:
     """One report on one attempt, repeated until acknowledged. Times are ages: seconds before sending.
 
     `started_age_s` is None while it never started. An ENDED report carries the outcome, the streams'
-    whole lengths and their last bytes (at most `LOG_TAIL_BYTES` each).
+    whole lengths and their last bytes (at most `LOG_TAIL_BYTES` each). An `orderly` LOST is nobody's crash: the
+    worker was shut down, or the master had given the attempt up.
     """
 
     ref: AttemptRef
@@ -227,6 +267,7 @@ class Report:
     stderr_bytes: int = 0
     stdout_tail: bytes = b""
     stderr_tail: bytes = b""
+    orderly: bool = False
 
 
 class LogStream(StrEnum):

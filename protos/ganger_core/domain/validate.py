@@ -17,6 +17,7 @@ from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
 from ganger_core.domain.task import (
     LOG_TAIL_BYTES,
     AttemptRef,
+    Limits,
     LogChunk,
     Outcome,
     Report,
@@ -38,6 +39,8 @@ MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
 MAX_MEMORY_BYTES = 2**50
 MAX_SLOTS = 1_000_000
+MAX_SIGNAL = 64
+LEAST_LEASE_S = 1.0
 MAX_SECONDS = 10 * 366 * 86_400.0
 RESERVED_ENV_PREFIX = "GANGER_"
 
@@ -116,6 +119,27 @@ def check_spec(spec: TaskSpec, field: str = "spec") -> None:
         )
     check_request(spec.resources, f"{field}.resources")
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
+    check_limits(spec.limits, f"{field}.limits")
+
+
+def check_limits(limits: Limits, field: str = "limits") -> None:
+    """The times that a user set. A lease has a least length, so that a late heartbeat does not end the task."""
+    check_seconds(limits.run_s, f"{field}.run_s")
+    check_seconds(limits.queue_s, f"{field}.queue_s")
+    if limits.grace_s is not None:
+        check_seconds(limits.grace_s, f"{field}.grace_s")
+    if limits.lost_after_s is not None:
+        check_seconds(limits.lost_after_s, f"{field}.lost_after_s")
+        if limits.lost_after_s < LEAST_LEASE_S:
+            raise Invalid(
+                f"{field}.lost_after_s must be at least {LEAST_LEASE_S:g} seconds, not {limits.lost_after_s:g}",
+                field=f"{field}.lost_after_s",
+            )
+
+
+def check_signal(number: int, field: str = "signal") -> None:
+    """The number of a signal."""
+    check_int(number, field, 1, MAX_SIGNAL)
 
 
 def check_profile(profile: WorkerProfile) -> None:

@@ -15,6 +15,7 @@ CALLS = [
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
+FOR_ADMINS = {"FenceWorker"}
 FOR_WORKERS = {"RegisterWorker", "Heartbeat", "ReceiveOrders", "ReportTaskCompletion", "AppendLogs"}
 PRINCIPALS = {role: Principal(role.lower(), role) for role in Role}
 LOCAL = Principal("local", Role.ADMIN)
@@ -28,7 +29,8 @@ def bearer(role: Role) -> list[tuple[str, str | bytes]]:
 
 
 def needed(method: str) -> Role:
-    return Role.WORKER if method.rpartition("/")[2] in FOR_WORKERS else Role.USER
+    name = method.rpartition("/")[2]
+    return Role.ADMIN if name in FOR_ADMINS else Role.WORKER if name in FOR_WORKERS else Role.USER
 
 
 def test_the_schema_has_the_calls_of_three_services() -> None:

@@ -9,15 +9,18 @@ from ganger_core.domain.states import IllegalMove, advance, diagram
 
 # One line per state: `event>target`. Whatever is not here must raise.
 TASK = """
-PENDING    assigned>SCHEDULED cancelled>CANCELLED
+PENDING    assigned>SCHEDULED cancelled>CANCELLED expired>EXPIRED
 SCHEDULED  withdrawn>PENDING requeued>PENDING accepted>STARTING started>RUNNING stop_asked>STOPPING
-SCHEDULED  succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED
+SCHEDULED  succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
 STARTING   withdrawn>PENDING requeued>PENDING started>RUNNING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED
-RUNNING    requeued>PENDING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED
-STOPPING   succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED
+STARTING   timed_out>TIMED_OUT
+RUNNING    requeued>PENDING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED timed_out>TIMED_OUT
+STOPPING   succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
 SUCCEEDED
 FAILED
 CANCELLED
+TIMED_OUT
+EXPIRED
 """
 ATTEMPT = """
 ASSIGNED  accepted>STARTING started>RUNNING stop_asked>STOPPING ended>ENDED rejected>REJECTED revoked>REVOKED lost>LOST
@@ -30,9 +33,10 @@ REVOKED
 LOST
 """
 WORKER = """
-UP       registered>UP heartbeat>UP silent>LOST
-SUSPECT  registered>UP heartbeat>UP silent>LOST
-LOST     registered>UP heartbeat>UP
+UP        registered>UP heartbeat>UP drained>DRAINING silent>LOST
+SUSPECT   registered>UP heartbeat>UP drained>DRAINING silent>LOST
+DRAINING  registered>UP heartbeat>UP drained>DRAINING silent>LOST
+LOST      registered>UP heartbeat>UP drained>DRAINING
 """
 TABLES = {
     "task": (states.TASK_MOVES, states.TaskState, states.TaskEvent, TASK),
@@ -73,7 +77,7 @@ def test_every_event_is_of_use(name: str) -> None:
 
 
 def test_finals_are_the_states_without_an_exit() -> None:
-    assert {"SUCCEEDED", "FAILED", "CANCELLED"} == states.TASK_FINAL
+    assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"} == states.TASK_FINAL
     assert {"ENDED", "REJECTED", "REVOKED", "LOST"} == states.ATTEMPT_FINAL
 
 

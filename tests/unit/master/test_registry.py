@@ -39,7 +39,7 @@ def test_a_silent_worker_is_suspect_then_lost_then_up_again(registry: WorkerRegi
 
 
 def test_capacity_is_held_and_given_back_once(registry: WorkerRegistry) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     assert registry.fleet(100)[1] == (a_worker(cpus=1, slots=15).capacity,)
     registry.release(REF, "id-w1")
     assert registry.fleet(100)[1] == (a_worker(cpus=2).capacity,)
@@ -48,20 +48,20 @@ def test_capacity_is_held_and_given_back_once(registry: WorkerRegistry) -> None:
 
 
 def test_what_is_held_stays_held_over_a_new_registration(registry: WorkerRegistry) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     registry.register(a_worker("w1", cpus=4, incarnation=2), now_s=101)
     assert registry.fleet(101)[1] == (a_worker(cpus=3, slots=15).capacity,)
     assert registry.incarnation("id-w1") == 2
 
 
 def test_an_order_that_left_keeps_its_reservation_until_the_lease_is_over(registry: WorkerRegistry) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
-    assert registry.overdue(131, lease_s=300) == ([REF], [])
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
+    assert registry.overdue(131, margin_s=0) == ([REF], [])
     assert registry.mark_told("id-w1", [REF, AttemptRef(9, 9)], 131) == [REF]
-    assert registry.overdue(132, lease_s=300) == ([], [])
-    assert registry.overdue(432, lease_s=300) == ([], [REF])
+    assert registry.overdue(132, margin_s=0) == ([], [])
+    assert registry.overdue(432, margin_s=0) == ([], [REF])
     assert registry.heartbeat("id-w1", WorkerUsage(), [REF, AttemptRef(9, 9)], 433)[0] == [REF]
-    assert registry.overdue(434, lease_s=300) == ([], [])
+    assert registry.overdue(434, margin_s=0) == ([], [])
 
 
 def test_a_worker_remembered_from_before_a_restart_is_lost_until_it_registers(
@@ -78,26 +78,26 @@ def test_a_worker_remembered_from_before_a_restart_is_lost_until_it_registers(
 def test_what_was_told_may_start_on_any_later_heartbeat_so_its_lease_waits_for_the_last(
     registry: WorkerRegistry,
 ) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     registry.mark_told("id-w1", [REF], 100)
     assert (
         registry.heartbeat("id-w1", WorkerUsage(), [], 350)[0] == []
     )  # it does not hold it: no lease to renew
-    assert registry.overdue(410, lease_s=300) == (
+    assert registry.overdue(410, margin_s=0) == (
         [],
         [],
     )  # but the order on its way counts from that heartbeat
-    assert registry.overdue(651, lease_s=300) == ([], [REF])
+    assert registry.overdue(651, margin_s=0) == ([], [REF])
 
 
 def test_what_is_told_again_may_start_only_then_so_its_lease_counts_anew(registry: WorkerRegistry) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     registry.mark_told("id-w1", [REF], 100)
     registry.mark_told("id-w1", [REF], 390)
-    assert registry.overdue(410, lease_s=300) == ([], [])
+    assert registry.overdue(410, margin_s=0) == ([], [])
 
 
 def test_what_was_not_told_waits_for_no_heartbeat(registry: WorkerRegistry) -> None:
-    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100))
+    registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     registry.heartbeat("id-w1", WorkerUsage(), [], 125)
-    assert registry.overdue(131, lease_s=300) == ([REF], [])
+    assert registry.overdue(131, margin_s=0) == ([REF], [])

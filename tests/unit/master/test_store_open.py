@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest
 
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import AlreadyExists, Conflict
-from ganger_core.domain.task import AttemptRef
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import AttemptRef, Limits, OnWorkerLost
 from ganger_master.changes import Request, Submit
+from ganger_master.cleanup import LEASE_MARGIN_S
 from ganger_master.store import database
+from ganger_master.store import reader as reader_module
 from ganger_master.store.database import check, open_reader, open_writer
 from ganger_master.store.failures import explain
-from ganger_master.store.reader import open_store
-from ganger_master.store.rows import spec_to_json
-from testkit.builders import a_spec, a_worker, started
-from testkit.one_thread import OneThreadMaster
+from ganger_master.store.reader import StoreReader, open_store
+from ganger_master.store.rows import profile_to_json, spec_to_json
+from testkit.builders import a_spec, a_worker, lost, started
+from testkit.one_thread import LEASE_S, OneThreadMaster
 
 EXPLAINED = {
     "SQLITE_FULL": "the disk is full",
@@ -105,6 +109,83 @@ def test_a_new_database_equals_one_brought_up_to_date(tmp_path: Path) -> None:
         found[-1] += sorted(db.execute("SELECT * FROM counters").fetchall())
         db.close()
     assert found[0] == found[1]
+
+
+def a_store_of_schema_2(folder: Path) -> Path:
+    """One that ran, one that was being stopped, one that had ended, one that waits."""
+    path = folder / "ganger.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    for script in ("schema.sql", "schema-2.sql"):
+        db.executescript(resources.files("ganger_master.store").joinpath(script).read_text())
+    spec = spec_to_json(a_spec())
+    assert "limits" not in spec  # as it was written then
+    states = (("RUNNING", "RUNNING"), ("STOPPING", "STOPPING"), ("SUCCEEDED", "ENDED"), ("PENDING", ""))
+    for task_id, (task, attempt) in enumerate(states, start=1):
+        token, ended = int(bool(attempt)), 9 if attempt == "ENDED" else 0
+        row = (task_id, "ann", spec, task, 5, 2, "", token, 7 * token, ended, None)
+        db.execute(f"INSERT INTO tasks VALUES ({', '.join('?' * 11)})", row)  # noqa: S608
+        if attempt:
+            row = (task_id, 1, "id-w1", "w1", attempt, "planner", 6, "", 7, ended, None, 0, 0, b"", b"")
+            db.execute(f"INSERT INTO attempts VALUES ({', '.join('?' * 15)})", row)  # noqa: S608
+    db.execute("INSERT INTO workers VALUES ('id-w1', ?)", (profile_to_json(a_worker(cpus=4)),))
+    db.execute("UPDATE counters SET value = 5 WHERE name = 'next_task_id'")
+    db.execute("PRAGMA user_version=2")
+    db.close()
+    return path
+
+
+def test_a_live_attempt_of_schema_2_gets_the_clusters_lease_and_grace(tmp_path: Path) -> None:
+    a_store_of_schema_2(tmp_path)
+    clock = ManualClock()
+    master = OneThreadMaster(tmp_path, clock)
+    runs, stops = master.state.attempts[1], master.state.attempts[2]
+    assert (runs.lease_s, stops.lease_s, stops.stop_grace_s, stops.stop_signal) == (LEASE_S, LEASE_S, 30, 15)
+    assert (master.task(1).crashes, master.task(1).spec) == (0, a_spec())
+    orders = master.engine.desired("id-w1")[1]
+    assert [(type(order).__name__, order.ref.task_id) for order in orders] == [
+        ("StartOrder", 1),
+        ("StopOrder", 2),
+    ]
+    clock.advance(LEASE_S + LEASE_MARGIN_S + 1)
+    master.cleanup.run_once(clock.now())
+    assert master.task(1).state is TaskState.PENDING  # not taken for one without a lease
+    master.kill()
+
+
+def test_what_ended_before_schema_3_shows_no_lease(tmp_path: Path) -> None:
+    path = a_store_of_schema_2(tmp_path)
+    open_writer(path).close()
+    reader = StoreReader(path)
+    (attempt,) = reader.attempts(3)
+    assert (attempt.lease_s, attempt.stop_grace_s) == (0.0, 0.0)
+    reader.close()
+
+
+def test_live_tasks_are_found_by_their_index(tmp_path: Path) -> None:
+    path = tmp_path / "ganger.db"
+    db = open_writer(path)
+    plan = db.execute(f"EXPLAIN QUERY PLAN SELECT id FROM tasks WHERE state NOT IN ({reader_module._FINAL})")  # noqa: S608
+    assert "tasks_live" in " ".join(row[3] for row in plan)
+    db.close()
+
+
+def test_limits_losses_and_how_to_stop_are_kept_over_a_restart(tmp_path: Path) -> None:
+    clock = ManualClock()
+    master = OneThreadMaster(tmp_path, clock)
+    worker = a_worker(cpus=4)
+    master.register(worker)
+    spec = replace(a_spec(), limits=Limits(60.0, 900.0, 5.0, 45.0), on_worker_lost=OnWorkerLost.REQUEUE)
+    master.submit(spec, replace(spec, limits=Limits(grace_s=0.0)), a_spec())
+    master.run_cycle()
+    refs = master.deliver(worker)
+    master.report(worker, *map(started, refs), lost(refs[0]))
+    master.cancel(2, signal=10)
+    tasks, attempts = dict(master.state.tasks), dict(master.state.attempts)
+    assert (tasks[1].crashes, attempts[1].lease_s, attempts[2].stop_signal) == (1, 45.0, 10)
+    master.kill()
+    again = OneThreadMaster(tmp_path, clock)
+    assert (again.state.tasks, again.state.attempts) == (tasks, attempts)
+    again.kill()
 
 
 def test_a_newer_and_a_foreign_database_are_refused_and_left_alone(tmp_path: Path) -> None:

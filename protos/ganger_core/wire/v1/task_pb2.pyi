@@ -8,6 +8,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
+    ON_WORKER_LOST_BY_AGE: _ClassVar[OnWorkerLost]
+    ON_WORKER_LOST_REQUEUE: _ClassVar[OnWorkerLost]
+    ON_WORKER_LOST_WAIT: _ClassVar[OnWorkerLost]
+    ON_WORKER_LOST_FAIL: _ClassVar[OnWorkerLost]
+
 class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TASK_STATE_UNSPECIFIED: _ClassVar[TaskState]
@@ -19,6 +27,8 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_SUCCEEDED: _ClassVar[TaskState]
     TASK_STATE_FAILED: _ClassVar[TaskState]
     TASK_STATE_CANCELLED: _ClassVar[TaskState]
+    TASK_STATE_TIMED_OUT: _ClassVar[TaskState]
+    TASK_STATE_EXPIRED: _ClassVar[TaskState]
 
 class AttemptState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,12 +51,20 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_LAUNCH_FAILED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_CANCELLED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_LOST: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_TIMED_OUT: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
     LOG_STREAM_STDOUT: _ClassVar[LogStream]
     LOG_STREAM_STDERR: _ClassVar[LogStream]
+ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
+ON_WORKER_LOST_BY_AGE: OnWorkerLost
+ON_WORKER_LOST_REQUEUE: OnWorkerLost
+ON_WORKER_LOST_WAIT: OnWorkerLost
+ON_WORKER_LOST_FAIL: OnWorkerLost
 TASK_STATE_UNSPECIFIED: TaskState
 TASK_STATE_PENDING: TaskState
 TASK_STATE_SCHEDULED: TaskState
@@ -56,6 +74,8 @@ TASK_STATE_STOPPING: TaskState
 TASK_STATE_SUCCEEDED: TaskState
 TASK_STATE_FAILED: TaskState
 TASK_STATE_CANCELLED: TaskState
+TASK_STATE_TIMED_OUT: TaskState
+TASK_STATE_EXPIRED: TaskState
 ATTEMPT_STATE_UNSPECIFIED: AttemptState
 ATTEMPT_STATE_ASSIGNED: AttemptState
 ATTEMPT_STATE_STARTING: AttemptState
@@ -72,6 +92,9 @@ OUTCOME_KIND_SIGNALLED: OutcomeKind
 OUTCOME_KIND_LAUNCH_FAILED: OutcomeKind
 OUTCOME_KIND_CANCELLED: OutcomeKind
 OUTCOME_KIND_LOST: OutcomeKind
+OUTCOME_KIND_TIMED_OUT: OutcomeKind
+OUTCOME_KIND_EXPIRED: OutcomeKind
+OUTCOME_KIND_UNKILLABLE: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -95,20 +118,36 @@ class EnvVar(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
     WORKDIR_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    ON_WORKER_LOST_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
     env: _containers.RepeatedCompositeFieldContainer[EnvVar]
     workdir: str
     resources: Resources
     priority: int
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ...) -> None: ...
+    limits: Limits
+    on_worker_lost: OnWorkerLost
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s")
+    RUN_S_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_S_FIELD_NUMBER: _ClassVar[int]
+    GRACE_S_FIELD_NUMBER: _ClassVar[int]
+    LOST_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    run_s: float
+    queue_s: float
+    grace_s: float
+    lost_after_s: float
+    def __init__(self, run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., lost_after_s: _Optional[float] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("kind", "exit_code", "signal", "message", "log_incomplete")
@@ -133,7 +172,7 @@ class AttemptRef(_message.Message):
     def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes")
+    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s")
     REF_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -146,6 +185,9 @@ class Attempt(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     STDOUT_BYTES_FIELD_NUMBER: _ClassVar[int]
     STDERR_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LEASE_S_FIELD_NUMBER: _ClassVar[int]
+    STOP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    STOP_GRACE_S_FIELD_NUMBER: _ClassVar[int]
     ref: AttemptRef
     worker_id: str
     worker_name: str
@@ -158,10 +200,13 @@ class Attempt(_message.Message):
     outcome: Outcome
     stdout_bytes: int
     stderr_bytes: int
-    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ...) -> None: ...
+    lease_s: float
+    stop_signal: int
+    stop_grace_s: float
+    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome")
+    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes")
     ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +218,7 @@ class Task(_message.Message):
     STARTED_MS_FIELD_NUMBER: _ClassVar[int]
     FINISHED_MS_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    CRASHES_FIELD_NUMBER: _ClassVar[int]
     id: int
     owner: str
     spec: TaskSpec
@@ -184,7 +230,8 @@ class Task(_message.Message):
     started_ms: int
     finished_ms: int
     outcome: Outcome
-    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+    crashes: int
+    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("seq", "at_ms", "task_id", "owner", "state", "token", "worker_name", "reason", "outcome")
@@ -284,14 +331,18 @@ class ListTasksResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[ListTasksResponse.Row, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class CancelTaskRequest(_message.Message):
-    __slots__ = ("request_id", "task_id", "reason")
+    __slots__ = ("request_id", "task_id", "reason", "signal", "grace_s")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_S_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     task_id: int
     reason: str
-    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    signal: int
+    grace_s: float
+    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., reason: _Optional[str] = ..., signal: _Optional[int] = ..., grace_s: _Optional[float] = ...) -> None: ...
 
 class CancelTaskResponse(_message.Message):
     __slots__ = ("state",)

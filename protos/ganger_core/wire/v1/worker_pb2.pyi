@@ -25,6 +25,7 @@ class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_STATE_UP: _ClassVar[WorkerState]
     WORKER_STATE_SUSPECT: _ClassVar[WorkerState]
     WORKER_STATE_LOST: _ClassVar[WorkerState]
+    WORKER_STATE_DRAINING: _ClassVar[WorkerState]
 REPORT_KIND_UNSPECIFIED: ReportKind
 REPORT_KIND_ACCEPTED: ReportKind
 REPORT_KIND_STARTED: ReportKind
@@ -36,6 +37,7 @@ WORKER_STATE_UNSPECIFIED: WorkerState
 WORKER_STATE_UP: WorkerState
 WORKER_STATE_SUSPECT: WorkerState
 WORKER_STATE_LOST: WorkerState
+WORKER_STATE_DRAINING: WorkerState
 
 class WorkerProfile(_message.Message):
     __slots__ = ("id", "name", "incarnation", "host", "boot_id", "capacity", "version")
@@ -80,18 +82,20 @@ class RegisterWorkerResponse(_message.Message):
     def __init__(self, heartbeat_every_s: _Optional[float] = ..., lease_s: _Optional[float] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
-    __slots__ = ("worker_id", "incarnation", "usage", "holding", "applied_order_seq")
+    __slots__ = ("worker_id", "incarnation", "usage", "holding", "applied_order_seq", "draining")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     HOLDING_FIELD_NUMBER: _ClassVar[int]
     APPLIED_ORDER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     incarnation: int
     usage: WorkerUsage
     holding: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptRef]
     applied_order_seq: int
-    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[int] = ..., usage: _Optional[_Union[WorkerUsage, _Mapping]] = ..., holding: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., applied_order_seq: _Optional[int] = ...) -> None: ...
+    draining: bool
+    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[int] = ..., usage: _Optional[_Union[WorkerUsage, _Mapping]] = ..., holding: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., applied_order_seq: _Optional[int] = ..., draining: _Optional[bool] = ...) -> None: ...
 
 class HeartbeatResponse(_message.Message):
     __slots__ = ("renewed", "orders")
@@ -114,14 +118,16 @@ class StartOrder(_message.Message):
     def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., spec: _Optional[_Union[_task_pb2.TaskSpec, _Mapping]] = ..., lease_s: _Optional[float] = ..., state: _Optional[_Union[_task_pb2.AttemptState, str]] = ...) -> None: ...
 
 class StopOrder(_message.Message):
-    __slots__ = ("ref", "grace_s", "reason")
+    __slots__ = ("ref", "grace_s", "reason", "signal")
     REF_FIELD_NUMBER: _ClassVar[int]
     GRACE_S_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     grace_s: float
     reason: str
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., grace_s: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+    signal: int
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., grace_s: _Optional[float] = ..., reason: _Optional[str] = ..., signal: _Optional[int] = ...) -> None: ...
 
 class Order(_message.Message):
     __slots__ = ("start", "stop")
@@ -156,7 +162,7 @@ class ReceiveOrdersResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[OrderBatch, _Mapping]] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail")
+    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail", "orderly")
     REF_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +173,7 @@ class Report(_message.Message):
     STDERR_BYTES_FIELD_NUMBER: _ClassVar[int]
     STDOUT_TAIL_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
+    ORDERLY_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     kind: ReportKind
     age_s: float
@@ -177,7 +184,8 @@ class Report(_message.Message):
     stderr_bytes: int
     stdout_tail: bytes
     stderr_tail: bytes
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ...) -> None: ...
+    orderly: bool
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., orderly: _Optional[bool] = ...) -> None: ...
 
 class ReportTaskCompletionRequest(_message.Message):
     __slots__ = ("worker_id", "incarnation", "reports")
@@ -274,3 +282,17 @@ class ListWorkersResponse(_message.Message):
     next_page_token: str
     as_of_seq: int
     def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
+
+class FenceWorkerRequest(_message.Message):
+    __slots__ = ("request_id", "worker")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    worker: str
+    def __init__(self, request_id: _Optional[str] = ..., worker: _Optional[str] = ...) -> None: ...
+
+class FenceWorkerResponse(_message.Message):
+    __slots__ = ("attempts",)
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    attempts: int
+    def __init__(self, attempts: _Optional[int] = ...) -> None: ...

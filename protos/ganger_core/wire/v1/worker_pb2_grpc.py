@@ -60,6 +60,11 @@ class WorkerServiceStub:
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.SerializeToString,
                 response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.FromString,
                 _registered_method=True)
+        self.FenceWorker = channel.unary_unary(
+                '/ganger.v1.WorkerService/FenceWorker',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/ganger.v1.WorkerService/ListWorkers',
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ListWorkersRequest.SerializeToString,
@@ -106,6 +111,13 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FenceWorker(self, request, context):
+        """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListWorkers(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -139,6 +151,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.AppendLogs,
                     request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.FromString,
                     response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.SerializeToString,
+            ),
+            'FenceWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.FenceWorker,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -282,6 +299,33 @@ class WorkerService:
             '/ganger.v1.WorkerService/AppendLogs',
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.SerializeToString,
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FenceWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.WorkerService/FenceWorker',
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,8 @@ class WorkerServiceStub:
     """What became of attempts. Acknowledged means: on disk; a worker repeats what was not acknowledged."""
     AppendLogs: _grpc.UnaryUnaryMultiCallable[_worker_pb2.AppendLogsRequest, _worker_pb2.AppendLogsResponse]
     """Log bytes by offset; acknowledged means: on disk."""
+    FenceWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]
+    """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ListWorkersRequest, _worker_pb2.ListWorkersResponse]
 
 @_typing.type_check_only
@@ -62,6 +64,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """What became of attempts. Acknowledged means: on disk; a worker repeats what was not acknowledged."""
     AppendLogs: _aio.UnaryUnaryMultiCallable[_worker_pb2.AppendLogsRequest, _worker_pb2.AppendLogsResponse]  # type: ignore[assignment]
     """Log bytes by offset; acknowledged means: on disk."""
+    FenceWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]  # type: ignore[assignment]
+    """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_worker_pb2.ListWorkersRequest, _worker_pb2.ListWorkersResponse]  # type: ignore[assignment]
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -107,6 +111,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.AppendLogsResponse, _abc.Awaitable[_worker_pb2.AppendLogsResponse]]:
         """Log bytes by offset; acknowledged means: on disk."""
+
+    @_abc_1.abstractmethod
+    def FenceWorker(
+        self,
+        request: _worker_pb2.FenceWorkerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.FenceWorkerResponse, _abc.Awaitable[_worker_pb2.FenceWorkerResponse]]:
+        """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
 
     @_abc_1.abstractmethod
     def ListWorkers(

@@ -1,0 +1,117 @@
+"""This module holds what is known of each worker and answers what can be read off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ganger_core.domain.plan import Fleet
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import WorkerState
+from ganger_core.domain.task import AttemptRef, WorkerProfile, WorkerUsage, WorkerView
+from ganger_master.locks import REGISTRY_RANK
+from ganger_master.rwlock import ReadWriteLock
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Capacity held for one live attempt.
+
+    `told` says that the order may have reached the worker: from then on only an answer or the end of the
+    lease frees it. Until then it expires at `expires_s`. `lease_from_s` is when the lease of `lease_s` last began
+    anew; one of 0 never ends. All times are steady seconds of the master's host.
+    """
+
+    worker_id: str
+    request: Resources
+    expires_s: float
+    lease_from_s: float
+    lease_s: float
+    told: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one worker."""
+
+    profile: WorkerProfile
+    state: WorkerState
+    seen_s: float  # steady time of the last sign of life
+    registered: bool  # with this master process; else only remembered
+    usage: WorkerUsage = field(default_factory=WorkerUsage)
+    held: dict[AttemptRef, Reservation] = field(default_factory=dict)
+    free: Resources = field(default_factory=Resources)  # the capacity less what is held
+
+
+class Roster:
+    """What may be read of the workers; `WorkerRegistry` is what writes it."""
+
+    def __init__(self, *, suspect_after_s: float, lost_after_s: float) -> None:
+        self._suspect_after_s = suspect_after_s
+        self._lost_after_s = lost_after_s
+        self._lock = ReadWriteLock(REGISTRY_RANK)
+        self._workers: dict[str, Entry] = {}  # by id, never forgotten while the master runs
+
+    def incarnation(self, worker_id: str) -> int | None:
+        """The start of this worker that last registered, or None for one that has yet to (again)."""
+        with self._lock.read():
+            entry = self._workers.get(worker_id)
+            return entry.profile.incarnation if entry and entry.registered else None
+
+    def held(self, worker_id: str) -> list[tuple[AttemptRef, bool]]:
+        """The attempts that hold capacity of this worker, each with whether it was told."""
+        with self._lock.read():
+            entry = self._workers.get(worker_id)
+            return [(ref, held.told) for ref, held in entry.held.items()] if entry else []
+
+    def leased(self) -> list[AttemptRef]:
+        """The attempts that have a lease and were told."""
+        with self._lock.read():
+            entries = self._workers.values()
+            return [
+                ref for entry in entries for ref, held in entry.held.items() if held.told and held.lease_s
+            ]
+
+    def fleet(self, now_s: float) -> tuple[Fleet, tuple[Resources, ...]]:
+        """The workers that may get work, by id, and what each has left. A late one is not among them."""
+        with self._lock.read():
+            usable = [
+                (worker_id, entry)
+                for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
+                if self._state_locked(entry, now_s) is WorkerState.UP
+            ]
+            ids = tuple(worker_id for worker_id, _ in usable)
+            capacities = tuple(entry.profile.capacity for _, entry in usable)
+            return Fleet(ids, capacities), tuple(entry.free for _, entry in usable)
+
+    def name(self, worker_id: str) -> str:
+        """The worker's name for people."""
+        with self._lock.read():
+            return self._workers[worker_id].profile.name
+
+    def is_lost(self, worker_id: str) -> bool:
+        """Whether the worker has been silent for too long, or has yet to register since the master started."""
+        with self._lock.read():
+            return self._workers[worker_id].state is WorkerState.LOST
+
+    def views(self, now_s: float) -> list[WorkerView]:
+        """All workers, sorted by name and id."""
+        with self._lock.read():
+            return sorted(
+                (
+                    WorkerView(
+                        profile=entry.profile,
+                        state=self._state_locked(entry, now_s),
+                        free=entry.free,
+                        usage=entry.usage,
+                        heartbeat_age_s=now_s - entry.seen_s,
+                        attempts=tuple(sorted(entry.held, key=lambda ref: (ref.task_id, ref.token))),
+                    )
+                    for entry in self._workers.values()
+                ),
+                key=lambda view: (view.profile.name, view.profile.id),
+            )
+
+    def _state_locked(self, entry: Entry, now_s: float) -> WorkerState:
+        if entry.state is WorkerState.UP and now_s - entry.seen_s > self._suspect_after_s:
+            return WorkerState.SUSPECT
+        return entry.state
