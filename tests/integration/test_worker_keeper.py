@@ -15,6 +15,7 @@ import pytest
 
 from ganger_worker.keeper import ALREADY_RUNNING, boottime
 from ganger_worker.keeper_attempts import LINGER_S
+from testkit.requires import requires
 from testkit.waiting import wait_until
 from testkit.worker_keeper import SCRIPT, KeeperUnderTest, is_alive, pid_in
 
@@ -138,6 +139,83 @@ def test_stop_is_term_first_and_says_its_cause(keeper: KeeperUnderTest) -> None:
     exit_ = keeper.exit_of(1)
     assert (exit_["code"], exit_["cause"]) == (3, "order")
     assert keeper.output(1)[0] == b"got TERM\n"
+
+
+def test_several_stops_send_each_signal_once_and_the_earliest_grace_ends_it(keeper: KeeperUnderTest) -> None:
+    script = "trap 'echo USR1' USR1; trap 'echo TERM' TERM; echo $$ > ready; while :; do sleep 0.05; done"
+    keeper.start(keeper.item(1, "sh", "-c", script))
+    pid_in(keeper.place(1) / "work" / "ready")
+    first = {"task": 1, "token": 1, "grace": 600, "cause": "order", "signal": signal.SIGUSR1}
+    keeper.send("stop", first)
+    wait_until(lambda: keeper.output(1)[0] == b"USR1\n", what="the first signal")
+    keeper.send("stop", {**first, "grace": 700})  # told again, as after a new connection
+    keeper.send("stop", {**first, "signal": signal.SIGTERM, "cause": "shutdown"})
+    wait_until(lambda: keeper.output(1)[0] == b"USR1\nTERM\n", what="the second signal")
+    keeper.send("stop", {**first, "grace": 0})
+    exit_ = keeper.exit_of(1)
+    assert (exit_["signal"], exit_["cause"]) == (signal.SIGKILL, "order")
+    assert keeper.output(1)[0] == b"USR1\nTERM\n"
+
+
+def test_a_run_limit_ends_it_also_when_the_worker_is_gone_and_an_endless_lease_does_not(
+    keeper: KeeperUnderTest,
+) -> None:
+    stubborn = "trap '' TERM; sleep 600 & while :; do wait; done"
+    keeper.start(
+        keeper.item(1, "sleep", "600", limit=0.5, grace=30, deadline=None),
+        keeper.item(2, "sh", "-c", stubborn, limit=0.5, grace=0.2),
+        keeper.item(3, "sleep", "600", limit=None, grace=0.2, deadline=None),
+        keeper.item(4, "sh", "-c", "exit 4", limit=0.5, grace=30),
+    )
+    wait_until(lambda: len(keeper.heard("started")) == 4, what="four run")
+    keeper.sock.close()
+    wait_until(lambda: len(children_of(keeper.process.pid)) == 1, what="only one is left")
+    keeper.connect()
+    listing = keeper.listing()
+    assert [live["task"] for live in listing["live"]] == [3]
+    assert sorted(
+        (e["task"], e["cause"], e["limit"], e.get("signal") or e["code"]) for e in listing["exits"]
+    ) == [
+        (1, "limit", 0.5, signal.SIGTERM),
+        (2, "limit", 0.5, signal.SIGKILL),
+        (4, "", 0.5, 4),
+    ]
+
+
+@pytest.fixture
+def freezer() -> Iterator[Path]:
+    """A group of processes that can be frozen; thawed and removed afterwards."""
+    requires("freezer")
+    group = Path(f"/sys/fs/cgroup/freezer/ganger-test-{os.getpid()}")
+    group.mkdir()
+    yield group
+    (group / "freezer.state").write_text("THAWED")
+    wait_until(lambda: not (group / "tasks").read_text(), what="nothing is left in the group")
+    group.rmdir()
+
+
+def test_what_kill_does_not_end_is_told_as_unkillable_and_killed_later(tmp_path: Path, freezer: Path) -> None:
+    keeper = KeeperUnderTest(tmp_path, "--kill-patience-s", "0.5")
+    try:
+        keeper.start(keeper.item(1, "sleep", "600"))
+        wait_until(lambda: keeper.heard("started"), what="it runs")
+        (pid,) = children_of(keeper.process.pid)
+        (freezer / "tasks").write_text(str(pid))
+        (freezer / "freezer.state").write_text("FROZEN")
+        wait_until(lambda: (freezer / "freezer.state").read_text() == "FROZEN\n", what="it is frozen")
+        keeper.send("stop", {"task": 1, "token": 1, "grace": 0.1, "cause": "order"})
+        exit_ = keeper.exit_of(1)
+        assert (exit_["cause"], exit_["unkillable"]) == ("order", [pid])
+        assert is_alive(pid)
+        assert keeper.listing()["live"] == []
+        keeper.send("ack", {"task": 1, "token": 1})
+        (freezer / "freezer.state").write_text("THAWED")
+        wait_until(lambda: not is_alive(pid), what="it is killed at last")
+        wait_until(lambda: not children_of(keeper.process.pid), what="it is reaped")
+        assert keeper.listing()["exits"] == [], "it ended twice"
+    finally:
+        (freezer / "freezer.state").write_text("THAWED")
+        keeper.close()
 
 
 def test_who_ignores_term_is_killed_after_the_grace_with_his_children(keeper: KeeperUnderTest) -> None:

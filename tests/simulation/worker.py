@@ -195,9 +195,7 @@ class WorkerDaemon:
             try:
                 answer = await session.call("Heartbeat", request, HEARTBEAT_S)
                 session.lease_from_s = max(session.lease_from_s, sent_s)
-                self.agent.renew(
-                    [attempt_ref_from_proto(ref) for ref in answer.renewed], sent_s, session.lease_s
-                )
+                self.agent.renew([attempt_ref_from_proto(ref) for ref in answer.renewed], sent_s)
                 if answer.HasField("orders"):
                     self._orders.offer(order_batch_from_proto(answer.orders), generation)
             except GangerError:
