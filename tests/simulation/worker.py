@@ -139,7 +139,7 @@ class WorkerDaemon:
             self._session.stream.cancel()
 
     def shut_down(self) -> bool:
-        """SIGTERM; false while it has not registered yet, or shuts down already."""
+        """SIGINT; false while it has not registered yet, or shuts down already."""
         if self._orders_loop is None or self._orders_loop.cancelled():
             return False
         self._orders_loop.cancel()
@@ -191,6 +191,7 @@ class WorkerDaemon:
                 usage=usage_to_proto(WorkerUsage()),
                 holding=[attempt_ref_to_proto(ref) for ref in self.agent.holding()],
                 applied_order_seq=self._orders.applied_seq,
+                draining=self.agent.draining.is_set(),
             )
             try:
                 answer = await session.call("Heartbeat", request, HEARTBEAT_S)

@@ -54,8 +54,9 @@ class Told:
 class Held:
     """One attempt on this worker. `order` is unknown while a restarted worker waits for its first sync.
 
-    `stop` is how it is to be stopped, by all the stops that it got; `why` the first one's reason for people. Of one that is over, `final` is the
-    last report; it is forgotten when the master has that (`reported`) and all its output (`stored`).
+    `stop` is how it is to be stopped, by all the stops that it got, and `why` the first one's reason for people.
+    Of one that is over, `final` is the last report; it is forgotten when the master has that (`reported`) and all
+    its output (`stored`).
     """
 
     ref: AttemptRef
