@@ -95,16 +95,21 @@ class Agent:
         self.recovered.set()
 
     def on_started(self, started: Sequence[Started]) -> None:
-        """These live."""
+        """These live. One that was to stop before it started is told so again: that may have overtaken its start."""
         told = []
+        stops = []
         with self._changed:
             for news in started:
                 held = self._held.setdefault(news.ref, Held(news.ref, Stage.STARTING))
                 if held.stage is Stage.STARTING:
                     held.stage, held.started_s = Stage.RUNNING, news.started_s
                     told.append(_started(held))
+                    if held.stop is not None:
+                        stops.append(held.stop)
         self._spools.watch([news.ref for news in started])
         self._outbox.put(told)
+        if stops:
+            self._executor.stop(stops)
 
     def on_ended(self, exits: Sequence[Exit]) -> None:
         """These are over: report them, with the last of their output."""

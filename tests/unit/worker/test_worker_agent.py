@@ -264,6 +264,16 @@ def test_a_refused_report_stops_what_lives_and_forgets_what_is_over(room: Room) 
     assert room.executor.forgotten == [REF]
 
 
+def test_a_stop_that_overtook_the_start_is_given_again(room: Room) -> None:
+    room.order(start())
+    room.acknowledge({REF: "stale"})  # by another thread, it may be before the start has left for the keeper
+    assert len(room.executor.stopped) == 1
+    room.agent.on_started([Started(REF, boottime())])
+    assert [stop.cause for stop in room.executor.stopped[1:]] == [Cause.UNWANTED]
+    room.agent.on_started([Started(REF, boottime())])
+    assert len(room.executor.stopped) == 2
+
+
 def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
     room.order(start())
     room.agent.on_ended([ended()])
