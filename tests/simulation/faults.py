@@ -82,7 +82,7 @@ class Faults:
                 proc.go_on()
         for host in world.hosts:
             self._start_worker_again(host)
-            if host.worker.agent.draining.is_set():
+            if host.worker is not None and host.worker.agent.draining.is_set():
                 host.worker.shut_down()
             world.loop.call_later(SHUT_DOWN_BY_THEN_S, self._start_worker_again, host)
 
