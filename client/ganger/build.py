@@ -1,13 +1,38 @@
-"""This module makes task specs from the terms that people use: CPUs, sizes with units, a plain environment."""
+"""This module makes values from the terms that people use: CPUs, sizes and times with units, names of signals."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import DEFAULT_PRIORITY, TaskSpec
-from ganger_core.domain.validate import check_spec, parse_cpus, parse_memory
+from ganger_core.domain.task import DEFAULT_PRIORITY, Limits, OnWorkerLost, TaskSpec
+from ganger_core.domain.validate import (
+    check_seconds,
+    check_signal,
+    check_spec,
+    parse_cpus,
+    parse_duration,
+    parse_memory,
+)
+
+
+class TaskOptions(TypedDict, total=False):
+    """What can be said of a task beside its command; `task_spec` explains."""
+
+    name: str
+    env: Mapping[str, str] | None
+    workdir: str
+    cpus: float | str
+    memory: int | str
+    priority: int
+    time: float | str
+    queue_timeout: float | str
+    grace: float | str | None
+    lost_after: float | str | None
+    on_worker_lost: OnWorkerLost | str
 
 
 def task_spec(
@@ -19,12 +44,23 @@ def task_spec(
     cpus: float | str = 1,
     memory: int | str = 0,
     priority: int = DEFAULT_PRIORITY,
+    time: float | str = 0,
+    queue_timeout: float | str = 0,
+    grace: float | str | None = None,
+    lost_after: float | str | None = None,
+    on_worker_lost: OnWorkerLost | str = OnWorkerLost.BY_AGE,
 ) -> TaskSpec:
-    """A task to submit.
+    """A task to submit. Raises `Invalid`, naming the field.
 
     `command` is the program and its arguments; no shell takes part. `cpus` may be a fraction, `memory` is
     bytes or a size such as "8GiB" (0: none asked for). An empty `workdir` means a fresh folder; otherwise it
-    is a folder on the worker's host. Raises `Invalid`, naming the field.
+    is a folder on the worker's host.
+
+    Times are seconds or text such as "1h30m". The task may run for `time` and is then stopped, and may wait for
+    its first start for `queue_timeout`; 0 sets no limit. `grace` is what it gets between the signal that stops it
+    and SIGKILL. Its worker ends it when the master has not answered for `lost_after`; None leaves both to the
+    cluster. `on_worker_lost` says what becomes of it then: "requeue" runs it elsewhere, "wait" lets it run on
+    without a lease and waits for its worker, "fail" fails it, "by-age" requeues in its first hour and waits later.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -35,6 +71,49 @@ def task_spec(
         workdir=workdir,
         resources=Resources(parse_cpus(str(cpus)), parse_memory(str(memory)), 1),
         priority=priority,
+        limits=Limits(
+            seconds(time, "time"),
+            seconds(queue_timeout, "queue_timeout"),
+            None if grace is None else seconds(grace, "grace"),
+            None if lost_after is None else seconds(lost_after, "lost_after"),
+        ),
+        on_worker_lost=_policy(on_worker_lost),
     )
     check_spec(spec)
     return spec
+
+
+def seconds(value: float | str, field: str) -> float:
+    """Seconds from a number or from text such as `1h30m`; raises `Invalid`."""
+    if isinstance(value, str):
+        return parse_duration(value, field)
+    check_seconds(value, field)
+    return float(value)
+
+
+def signal_number(value: int | str) -> int:
+    """The number of a signal from 15, "15", "TERM" or "SIGTERM"; raises `Invalid`."""
+    text = str(value).strip().upper()
+    if text.isascii() and text.isdigit():
+        number = int(text[:9])
+        check_signal(number)
+        return number
+    try:
+        return int(signal.Signals[text if text.startswith("SIG") else f"SIG{text}"])
+    except KeyError:
+        raise Invalid(
+            f"signal: there is no {value!r}; write INT, SIGINT or 2, for example", field="signal"
+        ) from None
+
+
+def _policy(value: OnWorkerLost | str) -> OnWorkerLost:
+    try:
+        return OnWorkerLost(value.upper().replace("-", "_"))
+    except ValueError:
+        known = ", ".join(policy_name(each) for each in OnWorkerLost)
+        raise Invalid(f"on_worker_lost: {value!r} is none of {known}", field="on_worker_lost") from None
+
+
+def policy_name(policy: OnWorkerLost) -> str:
+    """How people write it: by-age."""
+    return policy.value.lower().replace("_", "-")

@@ -174,9 +174,13 @@ class MasterCalls:
         rows = tuple(TaskRow(convert.task_from_proto(row.task), row.worker_name) for row in answer.rows)
         return TaskPage(rows, answer.next_page_token, answer.as_of_seq)
 
-    def cancel(self, request_id: str, task_id: int, reason: str) -> TaskState:
+    def cancel(
+        self, request_id: str, task_id: int, reason: str, signal: int, grace_s: float | None
+    ) -> TaskState:
         """The task's state right after."""
-        request = task_pb2.CancelTaskRequest(request_id=request_id, task_id=task_id, reason=reason)
+        request = task_pb2.CancelTaskRequest(
+            request_id=request_id, task_id=task_id, reason=reason, signal=signal, grace_s=grace_s
+        )
         return convert.task_state_from_proto(self._call(self._tasks.CancelTask, request).state)
 
     def worker_page(self, token: str) -> tuple[tuple[WorkerView, ...], str]:
@@ -184,6 +188,11 @@ class MasterCalls:
         request = worker_pb2.ListWorkersRequest(page_size=PAGE_SIZE, page_token=token)
         answer = self._call(self._workers.ListWorkers, request)
         return tuple(map(convert_worker.worker_from_proto, answer.workers)), answer.next_page_token
+
+    def fence(self, request_id: str, worker: str) -> int:
+        """How many attempts were given up."""
+        request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
+        return self._call(self._workers.FenceWorker, request).attempts
 
     def watch(self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None) -> Iterator[EventBatch]:
         """One connection's share of the event feed. Raises `grpc.RpcError` as it comes: the watcher reconnects."""

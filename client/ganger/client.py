@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Unpack
 
-from ganger.build import task_spec
+from ganger.build import TaskOptions, seconds, signal_number, task_spec
 from ganger.calls import PAGE_SIZE, MasterCalls, TaskRow, TaskStatus
 from ganger.errors import TaskFailed
 from ganger.watch import follow_events, follow_logs, read_attempt, wait_for
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
-    DEFAULT_PRIORITY,
     AttemptRef,
     Event,
     LogChunk,
@@ -71,26 +71,14 @@ class Client:
         self._calls.close()
 
     def submit(
-        self,
-        command: Sequence[str],
-        *,
-        name: str = "",
-        env: Mapping[str, str] | None = None,
-        workdir: str = "",
-        cpus: float | str = 1,
-        memory: int | str = 0,
-        priority: int = DEFAULT_PRIORITY,
-        request_id: str | None = None,
+        self, command: Sequence[str], *, request_id: str | None = None, **options: Unpack[TaskOptions]
     ) -> int:
         """Hand in one task and return its id; when this returns, the task is on the master's disk.
 
         The arguments are those of `ganger.task_spec`. Calling again with the same `request_id` and task
         returns the same id and submits nothing; the default is a new one per call.
         """
-        spec = task_spec(
-            command, name=name, env=env, workdir=workdir, cpus=cpus, memory=memory, priority=priority
-        )
-        return self._calls.submit(request_id or _new_request_id(), spec)
+        return self._calls.submit(request_id or _new_request_id(), task_spec(command, **options))
 
     def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
         """Hand in many tasks, all or none, and return their consecutive ids.
@@ -145,9 +133,22 @@ class Client:
             raise TaskFailed(failed[0])
         return tasks
 
-    def cancel(self, task_id: int, reason: str = "") -> TaskState:
-        """Cancel the task and return its state right after: CANCELLED, STOPPING, or how it had ended before."""
-        return self._calls.cancel(_new_request_id(), task_id, reason)
+    def cancel(
+        self,
+        task_id: int,
+        reason: str = "",
+        *,
+        signal: int | str = "TERM",
+        grace: float | str | None = None,
+    ) -> TaskState:
+        """Cancel the task and return its state right after: CANCELLED, STOPPING, or how it had ended before.
+
+        Everything that it started gets `signal`, and SIGKILL after `grace`: seconds, or text such as "1h30m"; None
+        stands for the task's own, or the cluster's. Cancelling again makes a grace shorter, never longer.
+        """
+        number = signal_number(signal)
+        grace_s = None if grace is None else seconds(grace, "grace")
+        return self._calls.cancel(_new_request_id(), task_id, reason, number, grace_s)
 
     def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
         """The raw bytes of stdout and stderr, by default of the newest attempt.
@@ -182,6 +183,13 @@ class Client:
             yield from page
             if not token:
                 return
+
+    def fence(self, worker: str) -> int:
+        """Declare that a LOST worker's host is dead, by the worker's name or id; returns how many attempts that ends.
+
+        Their tasks run elsewhere or fail. If the host lives after all, they may run twice until it reports.
+        """
+        return self._calls.fence(_new_request_id(), worker)
 
 
 def _new_request_id() -> str:

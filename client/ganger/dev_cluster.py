@@ -179,7 +179,8 @@ class DevCluster:
                 if each.child.package == package and each.process.poll() is None
             ]
             for each in group:
-                each.process.terminate()
+                # A worker would drain at SIGTERM: finish its tasks, however long they take.
+                each.process.send_signal(signal.SIGINT if package == "ganger_worker" else signal.SIGTERM)
             deadline = time.monotonic() + STOP_WITHIN_S
             for each in group:
                 each.waiter.join(max(0.0, deadline - time.monotonic()))

@@ -13,7 +13,7 @@ Document = dict[str, object]
 def task_document(
     task: Task, worker: str | None = None, attempts: Sequence[Attempt] | None = None
 ) -> Document:
-    """A task; times are Unix milliseconds of the master's clock, null while not reached."""
+    """A task; times in ms are Unix time by the master's clock, null while not reached; limits are null for none."""
     spec = task.spec
     fields: Document = {
         "id": task.id,
@@ -27,6 +27,12 @@ def task_document(
         "cpu_milli": spec.resources.cpu_milli,
         "memory_bytes": spec.resources.memory_bytes,
         "priority": spec.priority,
+        "time_s": spec.limits.run_s or None,
+        "queue_timeout_s": spec.limits.queue_s or None,
+        "grace_s": spec.limits.grace_s,
+        "lost_after_s": spec.limits.lost_after_s,
+        "on_worker_lost": spec.on_worker_lost.value,
+        "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
         "started_ms": task.started_ms or None,
@@ -68,6 +74,7 @@ def attempt_document(attempt: Attempt) -> Document:
         "outcome": outcome_document(attempt.outcome),
         "stdout_bytes": attempt.stdout_bytes,
         "stderr_bytes": attempt.stderr_bytes,
+        "lease_s": attempt.lease_s or None,
     }
 
 

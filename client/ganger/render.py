@@ -21,8 +21,11 @@ _COLOURS = {
     "STOPPING": "33",
     "FAILED": "31",
     "CANCELLED": "33",
+    "TIMED_OUT": "31",
+    "EXPIRED": "31",
     "UP": "32",
     "SUSPECT": "33",
+    "DRAINING": "33",
     "LOST": "31",
 }
 
@@ -75,6 +78,14 @@ def state_colour(state: str) -> str:
 def on_terminal() -> bool:
     """Whether a person reads stderr as it comes."""
     return sys.stderr.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Ask whoever sits at the terminal; no, when nobody does."""
+    if not (sys.stdin.isatty() and on_terminal()):
+        return False
+    _write(sys.stderr, f"{question} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -6,7 +6,13 @@ import signal
 
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
-_WITHOUT_OUTCOME = {"SUCCEEDED": "succeeded", "FAILED": "failed", "CANCELLED": "was cancelled"}
+_WITHOUT_OUTCOME = {
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "CANCELLED": "was cancelled",
+    "TIMED_OUT": "timed out",
+    "EXPIRED": "expired before it started",
+}
 
 
 def describe_end(task: Task) -> str:
@@ -54,3 +60,9 @@ def _sentence(outcome: Outcome) -> str:
         case OutcomeKind.CANCELLED:
             told = outcome.message.startswith("cancelled")  # the master says by whom
             return f"was {outcome.message}" if told else f"was cancelled{detail}"
+        case OutcomeKind.TIMED_OUT:
+            return f"timed out{detail}"
+        case OutcomeKind.EXPIRED:
+            return f"expired before it started{detail}"
+        case OutcomeKind.UNKILLABLE:
+            return f"cannot be ended{detail}"

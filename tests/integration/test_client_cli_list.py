@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -124,6 +125,12 @@ TASK_2: dict[str, object] = {
     "cpu_milli": 2000,
     "memory_bytes": 8 * 2**30,
     "priority": 70,
+    "time_s": None,
+    "queue_timeout_s": None,
+    "grace_s": None,
+    "lost_after_s": None,
+    "on_worker_lost": "BY_AGE",
+    "crashes": 0,
     "attempt": 1,
     "submitted_ms": START_MS + 2000,
     "started_ms": START_MS + 2500,
@@ -149,6 +156,7 @@ ATTEMPT_2_1: dict[str, object] = {
     "outcome": TASK_2["outcome"],
     "stdout_bytes": 0,
     "stderr_bytes": 0,
+    "lease_s": None,
 }
 
 SHOW = """\
@@ -201,6 +209,19 @@ def test_json_of_show(master: ScriptedMaster, cli: Cli) -> None:
     assert both["tasks"][1]["attempts"] == []
 
 
+def test_show_tells_limits_and_crashes(master: ScriptedMaster, cli: Cli) -> None:
+    options = {"time": "1h30m", "queue_timeout": 600, "grace": 0, "lost_after": 90, "on_worker_lost": "fail"}
+    master.submit(task_spec(["true"], **options))  # type: ignore[arg-type]
+    master.tasks[1] = replace(master.tasks[1], crashes=2)
+    said = "runs at most 1h30m, waits at most 10m00s, grace 0.0s, lost after 1m30s, on a lost worker: fail"
+    shown = cli("show", "1").out
+    assert f"limits     {said}\n" in shown
+    assert "crashes    2: so often it was lost with its worker\n" in shown
+    (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
+    names = ("time_s", "queue_timeout_s", "grace_s", "lost_after_s", "on_worker_lost", "crashes")
+    assert [document[name] for name in names] == [5400.0, 600.0, 0.0, 90.0, "FAIL", 2]
+
+
 def test_show_of_what_does_not_exist(cli: Cli) -> None:
     assert cli("show", "7").err == "ganger: there is no task 7\n"
     assert cli("show", "7").code == 1
@@ -226,13 +247,15 @@ def test_worker_ls(master: ScriptedMaster, cli: Cli) -> None:
     master.workers = [
         a_worker_view(a_worker("w1", cpus=2)),
         a_worker_view(a_worker("w2", memory=0), state=WorkerState.LOST),
+        a_worker_view(a_worker("w3", memory=0), state=WorkerState.DRAINING),
     ]
     assert cli("worker", "ls").out == (
-        "NAME  STATE  CPU FREE   MEM FREE  SLOTS  TASKS  LOAD      SEEN  HOST\n"
-        "w1    UP          2/2  8GiB/8GiB  16/16      0   12%  0.5s ago  host\n"
-        "w2    LOST        2/2          –  16/16      0   12%  0.5s ago  host\n"
+        "NAME  STATE     CPU FREE   MEM FREE  SLOTS  TASKS  LOAD      SEEN  HOST\n"
+        "w1    UP             2/2  8GiB/8GiB  16/16      0   12%  0.5s ago  host\n"
+        "w2    LOST           2/2          –  16/16      0   12%  0.5s ago  host\n"
+        "w3    DRAINING       2/2          –  16/16      0   12%  0.5s ago  host\n"
     )
-    assert cli("worker", "ls", "-q").out.split() == ["id-w1", "id-w2"]
+    assert cli("worker", "ls", "-q").out.split() == ["id-w1", "id-w2", "id-w3"]
     document = json.loads(cli("worker", "ls", "-o", "json").out)
     assert json.dumps(document["workers"][0]) == json.dumps(WORKER_1)
     master.workers = []

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,7 @@ import pytest
 
 from ganger import LogStream, Outcome, OutcomeKind, task_spec
 from ganger_core.domain.states import WorkerState
+from ganger_core.domain.task import NO_LIMITS, Limits, OnWorkerLost
 from testkit.builders import a_worker
 from testkit.client_cli import Cli, Result, a_cli, running_as
 from testkit.client_master import ScriptedMaster, a_worker_view
@@ -60,7 +65,10 @@ def test_submit_reads_environment_and_folder(
 
 
 def test_without_workers_submit_and_run_say_that_the_task_waits(master: ScriptedMaster, cli: Cli) -> None:
-    master.workers = [a_worker_view(a_worker(), state=WorkerState.LOST)]
+    master.workers = [
+        a_worker_view(a_worker(name), state=state)
+        for name, state in (("w1", WorkerState.LOST), ("w2", WorkerState.DRAINING))
+    ]
     assert "no worker is connected: the task waits" in cli("submit", "true").err
     master.on_submit = master.end
     assert "no worker is connected: the task waits" in cli("run", "true").err
@@ -91,6 +99,9 @@ def test_run_passes_output_and_exit_code_through(master: ScriptedMaster, cli: Cl
         (Outcome(OutcomeKind.CANCELLED, message="enough"), 125, "was cancelled: enough"),
         (Outcome(OutcomeKind.CANCELLED, 143, signal=15), 125, "was cancelled"),
         (LOST, 125, "was lost: worker w1 was silent for 30 s"),
+        (Outcome(OutcomeKind.TIMED_OUT, 143, 15, "ran longer than 9s"), 124, "timed out: ran longer than 9s"),
+        (Outcome(OutcomeKind.EXPIRED), 125, "expired before it started"),
+        (Outcome(OutcomeKind.UNKILLABLE, message="17 lives"), 125, "cannot be ended: 17 lives"),
         (Outcome(OutcomeKind.OK, 0, log_incomplete=True), 0, "succeeded (part of its output is missing)"),
     ],
 )
@@ -176,3 +187,77 @@ def test_a_failing_master_does_not_break_a_wait(master: ScriptedMaster, cli: Cli
     running_as(master, master.run, lambda task_id: master.write(task_id, b"x"), master.end)
     master.failures.refuse("GetTaskStatus", UNAVAILABLE, times=2)
     assert cli("run", "true") == Result(0, "x", "")
+
+
+@pytest.mark.parametrize("verb", ["submit", "run"])
+def test_limits_reach_the_master(master: ScriptedMaster, cli: Cli, verb: str) -> None:
+    master.on_submit = master.end
+    times = ("-t", "1h30m", "--queue-timeout", "10m", "--grace", "0", "--lost-after", "90")
+    assert cli(verb, *times, "--on-worker-lost", "wait", "--", "true", "-t", "1").code == 0
+    spec = master.tasks[1].spec
+    assert spec.command == ("true", "-t", "1")
+    assert spec.limits == Limits(run_s=5400, queue_s=600, grace_s=0, lost_after_s=90)
+    assert spec.on_worker_lost is OnWorkerLost.WAIT
+    cli(verb, "true")
+    assert (master.tasks[2].spec.limits, master.tasks[2].spec.on_worker_lost) == (
+        NO_LIMITS,
+        OnWorkerLost.BY_AGE,
+    )
+
+
+def test_cancel_says_by_which_signal_and_how_long(master: ScriptedMaster, cli: Cli) -> None:
+    master.is_slow_to_stop = True
+    master.submit(task_spec(["true"]))
+    assert cli("cancel", "1").out == "task 1 is being stopped\n"
+    assert cli("cancel", "1", "--signal", "INT", "--grace", "1m30s").code == 0
+    assert cli("cancel", "1", "--now").code == 0
+    asked = master.requests["CancelTask"]
+    assert [(r.signal, r.grace_s if r.HasField("grace_s") else None) for r in asked] == [
+        (15, None),
+        (2, 90.0),
+        (15, 0.0),
+    ]
+    for words, named in (
+        (("--signal", "HANG"), "HANG"),
+        (("--grace", "long"), "grace"),
+        (("--now", "--grace", "5"), "--now"),
+    ):
+        refused = cli("cancel", "1", *words)
+        assert refused.code == 1
+        assert named in refused.err
+    assert len(asked) == 3
+
+
+def test_fence_gives_up_a_lost_worker_and_no_other(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(task_spec(["true"]))
+    master.run(1)
+    assert "drain or stop it instead" in cli("worker", "fence", "w1", "--yes").err
+    assert "there is no worker w9" in cli("worker", "fence", "w9", "--yes").err
+    master.workers = [a_worker_view(a_worker(), state=WorkerState.LOST)]
+    unsure = cli("worker", "fence", "w1")  # there is no terminal to ask at
+    assert (unsure.code, master.tasks[1].state) == (1, "RUNNING")
+    assert "say --yes" in unsure.err
+    fenced = cli("worker", "fence", "w1", "--yes")
+    assert (fenced.code, fenced.out) == (0, "worker w1 is fenced: 1 attempt given up\n")
+    assert master.tasks[1].state == "PENDING"
+    again = cli("worker", "fence", "id-w1", "--yes", "-o", "json")
+    assert json.loads(again.out) == {"version": 1, "worker": "id-w1", "attempts": 0}
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [(b"y\n", 0), (b"Yes\n", 0), (b"\n", 1), (b"no\n", 1), (b"\x04", 1)]
+)
+def test_fence_asks_at_a_terminal(master: ScriptedMaster, typed: bytes, code: int) -> None:
+    master.workers = [a_worker_view(a_worker(), state=WorkerState.LOST)]
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "ganger", "--state-dir", str(master.folder), "worker", "fence", "w1"]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        asked = b""
+        while b"[y/N]" not in asked:
+            asked += os.read(ours, 4096)
+        os.write(ours, typed)
+        assert process.wait(20) == code
+    os.close(theirs)
+    os.close(ours)
+    assert b"Is the host certainly dead?" in asked
+    assert len(master.requests["FenceWorker"]) == (0 if code else 1)

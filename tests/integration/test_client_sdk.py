@@ -12,6 +12,7 @@ import pytest
 from ganger import (
     Client,
     Invalid,
+    Limits,
     LogStream,
     NotFound,
     Outcome,
@@ -25,6 +26,7 @@ from ganger import (
     task_spec,
 )
 from ganger_core.domain.errors import AlreadyExists, DeadlineExceeded
+from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
 from testkit.client_master import A_TOKEN, ScriptedMaster, a_scripted_master, a_worker_view
 from testkit.waiting import wait_until
@@ -264,6 +266,30 @@ def test_a_checked_wait_raises_what_failed(master: ScriptedMaster, client: Clien
         client.wait([1, 2], check=True)
     assert failed.value.exit_code == 7
     assert failed.value.task.id == 2
+
+
+def test_fencing_is_carried_out_once_although_its_answer_is_lost(
+    master: ScriptedMaster, client: Client
+) -> None:
+    master.workers = [a_worker_view(a_worker(), state=WorkerState.LOST)]
+    for task_id in (client.submit(["true"]), client.submit(["true"])):
+        master.run(task_id)
+    master.failures.refuse("FenceWorker", UNAVAILABLE, after_doing_it=True)
+    assert client.fence("w1") == 2
+    assert len(master.requests["FenceWorker"]) == 2
+    assert client.fence("id-w1") == 0
+    with pytest.raises(NotFound):
+        client.fence("w2")
+
+
+def test_cancel_takes_a_signal_and_a_grace(master: ScriptedMaster, client: Client) -> None:
+    client.submit(["true"], time=9, grace="1m")
+    assert master.tasks[1].spec.limits == Limits(run_s=9.0, grace_s=60.0)
+    client.cancel(1, signal="USR1", grace=2.5)
+    (asked,) = master.requests["CancelTask"]
+    assert (asked.signal, asked.grace_s) == (10, 2.5)
+    with pytest.raises(Invalid, match="signal"):
+        client.cancel(1, signal=0)
 
 
 def test_cancelling_twice_is_no_error(master: ScriptedMaster, client: Client) -> None:

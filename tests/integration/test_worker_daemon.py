@@ -15,7 +15,15 @@ import pytest
 
 from ganger_core.domain.errors import PermissionDenied, Unauthenticated, Unavailable, UnknownWorker
 from ganger_core.domain.states import AttemptState
-from ganger_core.domain.task import AttemptRef, Outcome, OutcomeKind, ReportKind
+from ganger_core.domain.task import (
+    AttemptRef,
+    Limits,
+    Outcome,
+    OutcomeKind,
+    ReportKind,
+    StartOrder,
+    TaskSpec,
+)
 from testkit.waiting import wait_until
 from testkit.worker_daemon import ENV, WorkerProcess, WorkerUnderTest, holder_of
 from testkit.worker_keeper import is_alive, pid_in
@@ -28,19 +36,100 @@ def master(tmp_path: Path) -> Iterator[ScriptedMaster]:
         yield scripted
 
 
-def test_term_ends_it_in_order(tmp_path: Path, master: ScriptedMaster) -> None:
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGINT,), (signal.SIGTERM, signal.SIGTERM)], ids=["int", "term twice"]
+)
+def test_int_or_a_second_term_ends_it_in_order(
+    tmp_path: Path, master: ScriptedMaster, numbers: tuple[signal.Signals, ...]
+) -> None:
     with WorkerProcess(tmp_path / "state", master.address) as worker:
         wait_until(lambda: master.told.streams == 1, 20, "the stream of orders")
         stubborn = "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"
         master.push(start(1, "sleep", "600"), start(2, "sh", "-c", stubborn))
         pid = pid_in(worker.folder / "attempts" / "2-1" / "work" / "pid")
         keeper = holder_of(worker.folder / "keeper.lock")
-        worker.process.terminate()
+        for number in numbers[:-1]:
+            worker.process.send_signal(number)
+            wait_until(lambda: master.told.heartbeats[-1].draining, what="it drains")
+        worker.process.send_signal(numbers[-1])
         code, _ = worker.ends()
     assert code == 0
-    assert {master.final(task).kind for task in (1, 2)} == {ReportKind.LOST}
+    ends = [master.final(task) for task in (1, 2)]
+    assert {(end.kind, end.message, end.orderly) for end in ends} == {
+        (ReportKind.LOST, "worker shut down", True)
+    }
     assert not is_alive(pid)
     assert not is_alive(keeper)
+
+
+def test_the_first_term_drains_it(tmp_path: Path, master: ScriptedMaster) -> None:
+    with WorkerProcess(tmp_path / "state", master.address) as worker:
+        wait_until(lambda: master.told.streams == 1, 20, "the stream of orders")
+        go = tmp_path / "go"
+        master.push(start(1, "sh", "-c", f"while [ ! -e {go} ]; do sleep 0.05; done; exit 3"))
+        master.running(1)
+        assert not master.told.heartbeats[-1].draining
+        worker.process.terminate()
+        wait_until(lambda: master.told.heartbeats[-1].draining, what="it drains")
+        master.push(start(2, "true"), start(1, "never again", state=AttemptState.RUNNING))
+        refused = master.final(2)
+        assert (refused.kind, refused.message) == (ReportKind.REJECTED, "worker w1 is draining")
+        master.next_heartbeats()
+        assert master.holding() == [AttemptRef(1, 1)]
+        assert worker.process.poll() is None
+        go.touch()
+        code, _ = worker.ends()
+    assert code == 0
+    outcome = master.final(1).outcome
+    assert outcome == Outcome(OutcomeKind.EXIT_NONZERO, exit_code=3, message="exited with code 3")
+
+
+def test_a_draining_worker_waits_until_all_is_reported(tmp_path: Path, master: ScriptedMaster) -> None:
+    with WorkerProcess(tmp_path / "state", master.address) as worker:
+        wait_until(lambda: master.told.streams == 1, 20, "the stream of orders")
+        master.hold_reports.clear()
+        master.push(start(1, "true"))
+        wait_until(lambda: master.holding() == [AttemptRef(1, 1)], what="it is held")
+        worker.process.terminate()
+        wait_until(lambda: master.told.heartbeats[-1].draining, what="it drains")
+        wait_until(lambda: "code" in (worker.folder / "keeper.journal").read_text(), what="the task is over")
+        master.next_heartbeats(10)
+        assert worker.process.poll() is None, "nobody has heard yet how the task ended"
+        master.hold_reports.set()
+        assert worker.ends()[0] == 0
+    assert master.final(1).kind is ReportKind.ENDED
+
+
+def test_an_idle_worker_says_that_it_drains_before_it_ends(tmp_path: Path, master: ScriptedMaster) -> None:
+    with WorkerProcess(tmp_path / "state", master.address) as worker:
+        wait_until(lambda: master.told.streams == 1, 20, "the stream of orders")
+        worker.process.terminate()
+        assert worker.ends()[0] == 0
+    assert master.told.heartbeats[-1].draining
+
+
+def test_term_ends_a_worker_that_has_found_no_master(tmp_path: Path) -> None:
+    with WorkerProcess(tmp_path / "state", f"unix:{tmp_path / 'socket'}") as worker:
+        wait_until(lambda: "trying again" in (tmp_path / "worker.log").read_text(), 20, "it tries")
+        worker.process.terminate()
+        assert worker.ends()[0] == 0
+
+
+def test_a_restarted_worker_keeps_the_run_limit_and_learns_that_there_is_no_lease(
+    tmp_path: Path, master: ScriptedMaster
+) -> None:
+    spec = TaskSpec(("sh", "-c", "echo $$ > pid; exec sleep 600"), limits=Limits(run_s=2.0))
+    with WorkerProcess(tmp_path / "state", master.address) as first:
+        wait_until(lambda: master.told.streams == 1, 20, "the stream of orders")
+        master.push(StartOrder(AttemptRef(1, 1), spec, lease_s=0.0))
+        pid_in(first.folder / "attempts" / "1-1" / "work" / "pid")
+        first.kill()
+        master.told.desired = [StartOrder(AttemptRef(1, 1), spec, 0.0, AttemptState.RUNNING)]
+        with WorkerProcess(tmp_path / "state", master.address):
+            report = master.final(1)
+    assert report.outcome == Outcome(
+        OutcomeKind.TIMED_OUT, exit_code=143, signal=15, message="ran longer than its limit of 2s"
+    )
 
 
 def test_a_killed_worker_leaves_its_attempts_and_the_next_takes_them_over(

@@ -14,21 +14,8 @@ from pathlib import Path
 import pytest
 
 from ganger_worker.keeper import ALREADY_RUNNING, boottime
-from ganger_worker.keeper_attempts import LINGER_S
 from testkit.waiting import wait_until
-from testkit.worker_keeper import SCRIPT, KeeperUnderTest, is_alive, pid_in
-
-DAEMON = """
-import os, sys, time
-if os.fork():
-    os._exit(0)
-os.setsid()
-if os.fork():
-    os._exit(0)
-{clear}
-open(sys.argv[1], "w").write(str(os.getpid()))
-time.sleep(600)
-"""
+from testkit.worker_keeper import SCRIPT, KeeperUnderTest, children_of, is_alive, pid_in
 
 
 @pytest.fixture
@@ -128,98 +115,6 @@ def test_files_are_private(keeper: KeeperUnderTest) -> None:
         keeper.place(1) / "stdout",
     ):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-
-
-def test_stop_is_term_first_and_says_its_cause(keeper: KeeperUnderTest) -> None:
-    script = "trap 'echo got TERM; exit 3' TERM; echo $$ > ready; while :; do sleep 0.05; done"
-    keeper.start(keeper.item(1, "sh", "-c", script))
-    pid_in(keeper.place(1) / "work" / "ready")
-    keeper.send("stop", {"task": 1, "token": 1, "grace": 30, "cause": "order"})
-    exit_ = keeper.exit_of(1)
-    assert (exit_["code"], exit_["cause"]) == (3, "order")
-    assert keeper.output(1)[0] == b"got TERM\n"
-
-
-def test_who_ignores_term_is_killed_after_the_grace_with_his_children(keeper: KeeperUnderTest) -> None:
-    forever = "while :; do sleep 0.05; done"
-    script = f"trap '' TERM; sh -c 'echo $$ > child; {forever}' & echo $$ > ready; {forever}"
-    keeper.start(keeper.item(1, "sh", "-c", script))
-    work = keeper.place(1) / "work"
-    pid_in(work / "ready")
-    child = pid_in(work / "child")
-    before = boottime()
-    keeper.send("stop", {"task": 1, "token": 1, "grace": 0.3, "cause": "order"})
-    exit_ = keeper.exit_of(1)
-    assert (exit_["signal"], exit_["cause"]) == (signal.SIGKILL, "order")
-    assert boottime() - before >= 0.3
-    assert not is_alive(child)
-
-
-def test_a_child_that_saves_its_work_has_the_whole_grace_although_its_shell_is_gone(
-    keeper: KeeperUnderTest,
-) -> None:
-    child = f"trap 'sleep {LINGER_S + 0.5}; echo saved; exit 0' TERM; echo $$ > ready; while :; do sleep 0.05; done"
-    keeper.start(keeper.item(1, "sh", "-c", f'sh -c "{child.replace("$", chr(92) + "$")}"; true'))
-    pid_in(keeper.place(1) / "work" / "ready")
-    keeper.send("stop", {"task": 1, "token": 1, "grace": 30, "cause": "order"})
-    exit_ = keeper.exit_of(1)
-    assert (exit_["signal"], exit_["cause"]) == (signal.SIGTERM, "order")
-    assert keeper.output(1)[0] == b"saved\n"
-
-
-@pytest.mark.parametrize("clear", ["", "os.execve('/usr/bin/env', ['env', '-i', *CMD], {})"])
-def test_a_daemon_does_not_outlive_its_attempt(keeper: KeeperUnderTest, clear: str) -> None:
-    pid_file = keeper.folder / "daemon.pid"
-    program = DAEMON.format(clear="")
-    if clear:  # it forgets its mark as well: new session, empty environment, orphaned
-        inner = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
-        command = [sys.executable, "-c", inner, str(pid_file)]
-        program = DAEMON.format(clear=clear.replace("CMD", repr(command)))
-    outer = f"{sys.executable} -c '$PROGRAM' {pid_file}".replace("'$PROGRAM'", '"$PROGRAM"')
-    script = f"{outer}; while [ ! -s {pid_file} ]; do sleep 0.01; done"
-    keeper.start(keeper.item(1, "sh", "-c", script, env={"PROGRAM": program}))
-    pid = pid_in(pid_file)
-    exit_ = keeper.exit_of(1)
-    assert (exit_["code"], exit_["cause"]) == (0, "")
-    assert not is_alive(pid), "told over, and yet it lives"
-
-
-def test_a_daemon_is_stopped_with_its_attempt_and_no_other_is(keeper: KeeperUnderTest) -> None:
-    pids = {}
-    for task in (1, 2):
-        pid_file = keeper.folder / f"daemon{task}.pid"
-        script = f'{sys.executable} -c "$PROGRAM" {pid_file}; exec sleep 600'
-        keeper.start(keeper.item(task, "sh", "-c", script, env={"PROGRAM": DAEMON.format(clear="")}))
-        pids[task] = pid_in(pid_file)
-    keeper.send("stop", {"task": 1, "token": 1, "grace": 5, "cause": "order"})
-    assert keeper.exit_of(1)["signal"] == signal.SIGTERM
-    assert not is_alive(pids[1])
-    assert is_alive(pids[2])
-    assert [live["task"] for live in keeper.listing()["live"]] == [2]
-
-
-def test_the_lease_ends_an_attempt_also_when_the_worker_is_gone(keeper: KeeperUnderTest) -> None:
-    keeper.start(
-        keeper.item(1, "sleep", "600", lease_s=0.5),
-        keeper.item(2, "sleep", "600", lease_s=0.5),
-        keeper.item(3, "sleep", "600", lease_s=0.5),
-    )
-    wait_until(lambda: len(keeper.heard("started")) == 3, what="three run")
-    keeper.send("extend", {"task": 3, "token": 1, "deadline": boottime() + 300})
-    keeper.listing()  # the extension has arrived
-    keeper.sock.close()
-    wait_until(lambda: len(list(children_of(keeper.process.pid))) == 1, what="two of three are killed")
-    keeper.connect()
-    listing = keeper.listing()
-    assert [live["task"] for live in listing["live"]] == [3]
-    assert sorted((e["task"], e["cause"], e["signal"]) for e in listing["exits"]) == [
-        (1, "lease", signal.SIGTERM),
-        (2, "lease", signal.SIGTERM),
-    ]
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_token_that_is_not_higher_is_refused(keeper: KeeperUnderTest) -> None:

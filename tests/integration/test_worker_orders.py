@@ -15,11 +15,13 @@ from ganger_core.domain.errors import Exhausted, Invalid, Unavailable
 from ganger_core.domain.states import AttemptState
 from ganger_core.domain.task import (
     AttemptRef,
+    Limits,
     LogStream,
     Outcome,
     OutcomeKind,
     ReportKind,
     StartOrder,
+    StopOrder,
     TaskSpec,
 )
 from testkit.waiting import wait_until
@@ -117,6 +119,54 @@ def test_cancel_while_running(master: ScriptedMaster, worker: WorkerUnderTest) -
     assert master.final(1).outcome == Outcome(
         OutcomeKind.CANCELLED, exit_code=143, signal=signal.SIGTERM, message="cancelled by ann"
     )
+
+
+def test_cancel_by_another_signal(master: ScriptedMaster, worker: WorkerUnderTest) -> None:
+    master.push(start(1, "sleep", "600"))
+    master.running(1)
+    master.push(StopOrder(AttemptRef(1, 1), 60.0, "cancelled by ann", signal.SIGINT))
+    assert master.final(1).outcome == Outcome(
+        OutcomeKind.CANCELLED, exit_code=130, signal=signal.SIGINT, message="cancelled by ann"
+    )
+
+
+def test_a_second_stop_without_a_grace_ends_who_does_not_heed_the_first(
+    master: ScriptedMaster, worker: WorkerUnderTest
+) -> None:
+    master.push(start(1, "sh", "-c", "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"))
+    pid_in(worker.place(1) / "work" / "pid")
+    master.push(stop(1, grace_s=3_600.0, reason="cancelled by ann"))
+    master.next_heartbeats()
+    assert master.holding() == [AttemptRef(1, 1)]
+    master.push(stop(1, grace_s=0.0, reason="cancelled by bob"))
+    assert master.final(1).outcome == Outcome(
+        OutcomeKind.CANCELLED, exit_code=137, signal=signal.SIGKILL, message="cancelled by ann"
+    )
+
+
+def test_a_lease_that_is_taken_away_does_not_end_the_attempt(
+    master: ScriptedMaster, worker: WorkerUnderTest
+) -> None:
+    master.told.renews = False
+    master.push(*(start(task, "sleep", "600", lease_s=3.0) for task in (1, 2)))
+    master.running(1)
+    master.running(2)
+    master.push(start(1, "sleep", "600", lease_s=0.0, state=AttemptState.RUNNING))
+    lost = master.final(2)
+    assert (lost.kind, lost.message, lost.orderly) == (ReportKind.LOST, "its lease was over", True)
+    master.next_heartbeats()
+    assert master.holding() == [AttemptRef(1, 1)]
+
+
+def test_a_run_limit_gives_the_grace_of_the_task(master: ScriptedMaster, worker: WorkerUnderTest) -> None:
+    stubborn = "trap 'echo TERM' TERM; while :; do sleep 0.05; done"
+    spec = TaskSpec(("sh", "-c", stubborn), limits=Limits(run_s=1.0, grace_s=0.3))
+    master.push(StartOrder(AttemptRef(1, 1), spec, LEASE_S))
+    report = master.final(1)
+    assert report.outcome == Outcome(
+        OutcomeKind.TIMED_OUT, exit_code=137, signal=signal.SIGKILL, message="ran longer than its limit of 1s"
+    )
+    assert master.whole(report) == b"TERM\n"
 
 
 def test_start_and_stop_in_one_batch_is_revoked_and_never_starts(
@@ -313,7 +363,7 @@ def test_leases_follow_the_heartbeats(master: ScriptedMaster, worker: WorkerUnde
 
 
 def test_an_order_that_comes_too_late_is_rejected(master: ScriptedMaster, worker: WorkerUnderTest) -> None:
-    master.push(start(1, "true", lease_s=0.0))
+    master.push(start(1, "true", lease_s=1e-6))
     assert master.final(1).kind is ReportKind.REJECTED
 
 

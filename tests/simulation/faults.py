@@ -25,6 +25,7 @@ KINDS = (
     "kill worker",
     "stop worker",
     "shut down worker",
+    "drain worker",
     "kill keeper",
     "reboot",
     "cut",
@@ -54,6 +55,7 @@ class Faults:
             "kill worker": self._kill_worker,
             "stop worker": self._stop_worker,
             "shut down worker": self._shut_down_worker,
+            "drain worker": self._drain_worker,
             "kill keeper": self._kill_keeper,
             "reboot": self._reboot,
             "cut": self._cut,
@@ -87,6 +89,8 @@ class Faults:
                 proc.go_on()
         for host in world.hosts:
             self._start_worker_again(host)
+            if host.worker is not None and host.worker.agent.draining.is_set():
+                host.worker.shut_down()
             world.loop.call_later(SHUT_DOWN_BY_THEN_S, self._start_worker_again, host)
 
     def _plan(self, kind: str, break_it: Callable[[], bool], mean_s: float) -> None:
@@ -152,6 +156,19 @@ class Faults:
         if host.worker is None or host.keeper is None or not host.worker.shut_down():
             return False
         self._proc.later(SHUT_DOWN_BY_THEN_S + self._soon(60), self._start_worker_again, host)
+        return True
+
+    def _drain_worker(self) -> bool:
+        """Mostly it may finish; sometimes somebody grows impatient."""
+        host = self._rng.choice(self._world.hosts)
+        if host.worker is None or host.keeper is None or not host.worker.drain():
+            return False
+        if self._rng.random() < 0.3:
+            self._proc.later(self._soon(60), host.worker.shut_down)
+        for patience in (1, 2, 3, 4):
+            self._proc.later(
+                patience * (SHUT_DOWN_BY_THEN_S + self._soon(60)), self._start_worker_again, host
+            )
         return True
 
     def _start_worker_again(self, host: Host) -> None:

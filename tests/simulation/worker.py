@@ -24,7 +24,7 @@ from ganger_core.domain.errors import GangerError, Unavailable, UnknownWorker
 from ganger_core.domain.task import WorkerProfile, WorkerUsage
 from ganger_core.wire.v1 import worker_pb2
 from ganger_worker.agent import Agent
-from ganger_worker.app import SHUTDOWN_END_S, SHUTDOWN_GRACE_S, SHUTDOWN_REPORT_S
+from ganger_worker.app import DRAIN_LOOK_S, DRAIN_TELL_S, SHUTDOWN_END_S, SHUTDOWN_GRACE_S, SHUTDOWN_REPORT_S
 from ganger_worker.attempts import Stage, Told
 from ganger_worker.executors.process import ProcessExecutor
 from ganger_worker.orders import Orders
@@ -138,8 +138,23 @@ class WorkerDaemon:
         if self._session.stream is not None:
             self._session.stream.cancel()
 
+    def drain(self) -> bool:
+        """SIGTERM; false while it has not registered yet, drains already, or shuts down."""
+        if self._orders_loop is None or self.agent.draining.is_set():
+            return False
+        self.agent.draining.set()
+        self.proc.spawn(self._drain(), "drain")
+        return True
+
+    async def _drain(self) -> None:
+        """As `app.Worker._drain`; what it held is over and reported, or a second signal came."""
+        await self.proc.sleep(DRAIN_TELL_S)
+        while self.agent._held and self._orders_loop is not None:
+            await self.proc.sleep(DRAIN_LOOK_S)
+        self.shut_down()
+
     def shut_down(self) -> bool:
-        """SIGTERM; false while it has not registered yet, or shuts down already."""
+        """SIGINT or a second SIGTERM; false while it has not registered yet, or shuts down already."""
         if self._orders_loop is None or self._orders_loop.cancelled():
             return False
         self._orders_loop.cancel()
@@ -191,13 +206,12 @@ class WorkerDaemon:
                 usage=usage_to_proto(WorkerUsage()),
                 holding=[attempt_ref_to_proto(ref) for ref in self.agent.holding()],
                 applied_order_seq=self._orders.applied_seq,
+                draining=self.agent.draining.is_set(),
             )
             try:
                 answer = await session.call("Heartbeat", request, HEARTBEAT_S)
                 session.lease_from_s = max(session.lease_from_s, sent_s)
-                self.agent.renew(
-                    [attempt_ref_from_proto(ref) for ref in answer.renewed], sent_s, session.lease_s
-                )
+                self.agent.renew([attempt_ref_from_proto(ref) for ref in answer.renewed], sent_s)
                 if answer.HasField("orders"):
                     self._orders.offer(order_batch_from_proto(answer.orders), generation)
             except GangerError:

@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 
-from ganger_core.domain.errors import AlreadyExists
+from ganger_core.domain.errors import AlreadyExists, Conflict, NotFound
 from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import (
@@ -42,6 +42,12 @@ from testkit.client_services import Failures, TaskService, WorkerService
 
 A_TOKEN = "a-token-of-the-test"  # noqa: S105
 START_MS = 1_700_000_000_000
+_STATES = {
+    OutcomeKind.OK: TaskState.SUCCEEDED,
+    OutcomeKind.CANCELLED: TaskState.CANCELLED,
+    OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
+    OutcomeKind.EXPIRED: TaskState.EXPIRED,
+}
 _OWNER = Principal("tester", Role.ADMIN)
 
 
@@ -64,6 +70,7 @@ class ScriptedMaster:
         self.overlap = 0  # how many events or bytes a stream that is carried on repeats
         self.generation = 0
         self.watchers = 0  # open streams
+        self.is_slow_to_stop = False  # cancelled tasks are STOPPING until the test ends them
         self.on_submit: Callable[[int], None] = lambda task_id: None
 
     def __enter__(self) -> ScriptedMaster:
@@ -128,9 +135,7 @@ class ScriptedMaster:
         """The task ends with an exit code, or with `outcome`."""
         kind = OutcomeKind.EXIT_NONZERO if code else OutcomeKind.OK
         ended = outcome or Outcome(kind, code)
-        cancelled = ended.kind is OutcomeKind.CANCELLED
-        failed = TaskState.CANCELLED if cancelled else TaskState.FAILED
-        state = TaskState.SUCCEEDED if ended.kind is OutcomeKind.OK else failed
+        state = _STATES.get(ended.kind, TaskState.FAILED)
         with self.changed:
             finished = self.tasks[task_id].submitted_ms + 2000
             if self.attempts[task_id]:
@@ -142,6 +147,27 @@ class ScriptedMaster:
         with self.changed:
             self._attempt(task_id, state=AttemptState.LOST, outcome=Outcome(OutcomeKind.LOST, message=why))
             self._task(task_id, state=TaskState.PENDING, reason=why, started_ms=0)
+
+    def stopping(self, task_id: int) -> None:
+        """The task was told to stop and takes its time."""
+        with self.changed:
+            self._task(task_id, state=TaskState.STOPPING)
+
+    def fence(self, worker: str) -> int:
+        """Give up what runs on a lost worker; returns how many attempts."""
+        found = [w for w in self.workers if worker in (w.profile.name, w.profile.id)]
+        if not found:
+            raise NotFound(f"there is no worker {worker}", field="worker")
+        if found[0].state is not WorkerState.LOST:
+            raise Conflict(f"worker {worker} is {found[0].state}: drain or stop it instead")
+        lost = [
+            task_id
+            for task_id, attempts in self.attempts.items()
+            if attempts and attempts[-1].is_live and attempts[-1].worker_name == found[0].profile.name
+        ]
+        for task_id in lost:
+            self.lose(task_id, f"worker {worker} was fenced")
+        return len(lost)
 
     def explain(self, task_id: int, reason: str) -> None:
         """Change why the task waits, without an event, as a real master does."""

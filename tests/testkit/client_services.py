@@ -69,7 +69,7 @@ class Service:
 
     def enter(self, method: str, request: Any, context: Any) -> None:
         """Let the call in, or refuse it."""
-        service = "WorkerService" if method == "ListWorkers" else "TaskService"
+        service = "WorkerService" if hasattr(WorkerService, method) else "TaskService"
         try:
             self.master.guard.admit(
                 f"/ganger.v1.{service}/{method}", context.peer(), context.invocation_metadata()
@@ -176,7 +176,9 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
     def CancelTask(self, request: Any, context: Any) -> Any:
         def do() -> Any:
             task = self._task(request.task_id)
-            if not task.is_final:
+            if not task.is_final and self.master.is_slow_to_stop:
+                self.master.stopping(task.id)
+            elif not task.is_final:
                 self.master.end(task.id, outcome=Outcome(OutcomeKind.CANCELLED, message=request.reason))
             return task_pb2.CancelTaskResponse(
                 state=convert.task_state_to_proto(self.master.tasks[task.id].state)
@@ -251,3 +253,9 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
             )
 
         return self.answer("ListWorkers", request, context, do)
+
+    def FenceWorker(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            return worker_pb2.FenceWorkerResponse(attempts=self.master.fence(request.worker))
+
+        return self.answer("FenceWorker", request, context, lambda: self.master.once(request, do))

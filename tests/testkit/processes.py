@@ -46,6 +46,8 @@ class Daemon:
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
             )
+        # A worker would drain at SIGTERM, and so wait for what runs.
+        self._stop_signal = signal.SIGINT if module == "ganger_worker" else signal.SIGTERM
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
@@ -57,10 +59,10 @@ class Daemon:
         self.process.wait(STOP_S)
 
     def stop(self) -> int:
-        """SIGTERM, and wait for the end; returns the exit status."""
+        """Tell it to stop, and wait for the end; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
-            self.process.terminate()
+            self.process.send_signal(self._stop_signal)
         return self.process.wait(STOP_S)
 
     def said(self, text: str) -> bool:

@@ -62,6 +62,12 @@ def _strace(env: Mapping[str, str]) -> str:
     return "" if tried.returncode == 0 else "strace may not trace here"
 
 
+def _freezer(env: Mapping[str, str]) -> str:
+    if os.geteuid():
+        return "only root freezes processes"
+    return "" if Path("/sys/fs/cgroup/freezer/tasks").exists() else "there is no freezer of cgroups version 1"
+
+
 def _power_cut(env: Mapping[str, str]) -> str:
     from crash.power_cut import missing
 
@@ -84,6 +90,7 @@ PROBES: Mapping[str, Probe] = {
     "docker": _docker,
     "mounts": _mounts,
     "traces": _traces,
+    "freezer": _freezer,
     "strace": _strace,
     "power-cut": _power_cut,
     "netns": _netns,

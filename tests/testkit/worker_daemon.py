@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ganger_core.settings import WorkerSettings
-from ganger_worker.app import Worker
+from ganger_worker.app import Ending, Worker
 
 ENV = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -38,7 +38,7 @@ class WorkerUnderTest:
     def __init__(self, state_dir: Path, master: str, env: Mapping[str, str] = ENV) -> None:
         self.folder = state_dir / "workers" / "w1"
         self.worker = Worker(WorkerSettings(state_dir, name="w1", master=master, slots=64), env)
-        self._stopping = threading.Event()
+        self._ending = Ending()
         self._failure: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, name="worker-under-test")
 
@@ -51,7 +51,7 @@ class WorkerUnderTest:
 
     def stop(self) -> None:
         """Shut it down in order."""
-        self._stopping.set()
+        self._ending.on_signal(signal.SIGINT)
         self._thread.join(30)
         assert not self._thread.is_alive(), "the worker does not end"
         if self._failure:
@@ -72,10 +72,10 @@ class WorkerUnderTest:
 
     def _run(self) -> None:
         try:
-            self.worker.run(self._stopping)
+            self.worker.run(self._ending)
         except BaseException as error:
             self._failure.append(error)
-            if not self._stopping.is_set():
+            if not self._ending.stop.is_set():
                 raise
 
 

@@ -168,3 +168,8 @@ def pid_in(path: Path) -> int:
     """The process id that a test program wrote to a file, as soon as it is there."""
     wait_until(lambda: path.exists() and path.read_text().strip(), what=f"{path} is written")
     return int(path.read_text())
+
+
+def children_of(pid: int) -> list[int]:
+    """The ids of a process's children, zombies included."""
+    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

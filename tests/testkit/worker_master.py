@@ -267,6 +267,11 @@ class ScriptedMaster(worker_pb2_grpc.WorkerServiceServicer):
                 )
         return answer
 
+    def FenceWorker(
+        self, request: pb.FenceWorkerRequest, context: grpc.ServicerContext
+    ) -> pb.FenceWorkerResponse:
+        raise NotImplementedError("workers do not ask for that")
+
     def ListWorkers(
         self, request: pb.ListWorkersRequest, context: grpc.ServicerContext
     ) -> pb.ListWorkersResponse:

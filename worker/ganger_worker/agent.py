@@ -24,8 +24,10 @@ from ganger_worker.decisions import (
     TellAgain,
     clean,
     conclude,
+    lease_end,
     reconcile,
     settle,
+    sterner,
 )
 from ganger_worker.executors.base import Cause, Executor, Exit, Launch, Refused, Started, Stop
 from ganger_worker.keeper import boottime
@@ -46,6 +48,7 @@ class _Todo:
     accepted: list[Told] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     dropped: list[AttemptRef] = field(default_factory=list)  # their output need not be sent
+    deadlines: list[tuple[AttemptRef, float]] = field(default_factory=list)
 
 
 class Agent:
@@ -57,6 +60,7 @@ class Agent:
         self._spools = spools
         self._executor: Executor
         self.recovered = threading.Event()  # set once the executor has said what it holds
+        self.draining = threading.Event()  # set by whoever wants it to take nothing new
         self._changed = threading.Condition()
         self._held: dict[AttemptRef, Held] = {}  # guarded by _changed
         self._lease_from_s = 0.0  # when the last answered heartbeat was sent
@@ -73,7 +77,9 @@ class Agent:
         now_s = boottime()
         with self._changed:
             self._lease_from_s = lease_from_s
-            todo = self._note_locked(settle(batch, self._held, lease_from_s, self._over), now_s)
+            closed = f"worker {self._name} is draining" if self.draining.is_set() else ""
+            actions = settle(batch, self._held, lease_from_s, self._over, closed)
+            todo = self._note_locked(actions, now_s)
         self._do(todo)
         _log.debug("orders carried out", seq=batch.order_seq, sync=batch.sync, count=len(batch.orders))
 
@@ -89,16 +95,21 @@ class Agent:
         self.recovered.set()
 
     def on_started(self, started: Sequence[Started]) -> None:
-        """These live."""
+        """These live. One that was to stop before it started is told so again: that may have overtaken its start."""
         told = []
+        stops = []
         with self._changed:
             for news in started:
                 held = self._held.setdefault(news.ref, Held(news.ref, Stage.STARTING))
                 if held.stage is Stage.STARTING:
                     held.stage, held.started_s = Stage.RUNNING, news.started_s
                     told.append(_started(held))
+                    if held.stop is not None:
+                        stops.append(held.stop)
         self._spools.watch([news.ref for news in started])
         self._outbox.put(told)
+        if stops:
+            self._executor.stop(stops)
 
     def on_ended(self, exits: Sequence[Exit]) -> None:
         """These are over: report them, with the last of their output."""
@@ -122,6 +133,7 @@ class Agent:
                 spool.stderr_bytes,
                 spool.stdout_tail,
                 spool.stderr_tail,
+                end.orderly,
             )
             finals.append((told, spool.stored))
         with self._changed:
@@ -179,14 +191,22 @@ class Agent:
         with self._changed:
             return [held.ref for held in self._held.values() if not held.reported]
 
-    def renew(self, refs: Iterable[AttemptRef], sent_s: float, lease_s: float) -> None:
-        """Their leases count anew from `sent_s`; `lease_s` is the length for those whose order is unknown."""
+    def renew(self, refs: Iterable[AttemptRef], sent_s: float) -> None:
+        """Their leases count anew from `sent_s`.
+
+        One whose order a restarted worker does not know yet keeps the end that it has: only the order says how
+        long its lease is, and whether there is one.
+        """
         with self._changed:
             self._lease_from_s = sent_s
-            living = [
-                h for ref in refs if (h := self._held.get(ref)) is not None and h.stage is not Stage.OVER
+            deadlines = [
+                (held.ref, lease_end(sent_s, held.order))
+                for ref in refs
+                if (held := self._held.get(ref)) is not None
+                and held.stage is not Stage.OVER
+                and held.order is not None
+                and held.order.lease_s
             ]
-            deadlines = [(h.ref, sent_s + (h.order.lease_s if h.order else lease_s)) for h in living]
         if deadlines:
             self._executor.extend(deadlines)
 
@@ -225,14 +245,17 @@ class Agent:
                 case Tell(ref, kind, message):
                     todo.told.append(self._end_locked(ref, kind, message, now_s))
                     todo.dropped.append(ref)
-                case TellAgain(ref, order):
+                case TellAgain(ref, order, deadline_s):
                     held = self._held[ref]
-                    held.order = held.order or order
+                    held.order = order or held.order
+                    if deadline_s is not None:
+                        todo.deadlines.append((ref, deadline_s))
                     todo.told.append(held.final or _present(held, now_s))
                 case Halt(stop, why):
                     held = self._held[stop.ref]
                     if held.stop is None:
-                        held.stop, held.why = stop, why
+                        held.why = why
+                    held.stop = sterner(held.stop, stop)
                     todo.stops.append(stop)
         return todo
 
@@ -260,6 +283,8 @@ class Agent:
                 ready.append(launch)
         if ready:
             self._executor.start(ready)
+        if todo.deadlines:
+            self._executor.extend(todo.deadlines)
         if todo.stops:
             self._executor.stop(todo.stops)
         if todo.told:

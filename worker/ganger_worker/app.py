@@ -31,6 +31,8 @@ from ganger_worker.shipper import Shipper
 from ganger_worker.spool import Spools
 from ganger_worker.threads import Pauses
 
+DRAIN_TELL_S = 3.0  # to tell the master that this worker drains, before it looks whether it holds anything
+DRAIN_LOOK_S = 0.2  # how often it looks then
 SHUTDOWN_GRACE_S = 5.0  # between TERM and KILL of what still runs
 SHUTDOWN_END_S = 10.0  # until everything must be gone
 SHUTDOWN_REPORT_S = 3.0  # then, to tell the master; what it does not hear it learns at the next start
@@ -38,6 +40,22 @@ SHUTDOWN_REPORT_S = 3.0  # then, to tell the master; what it does not hear it le
 REFUSED = 1  # exit code
 
 _log = logs.get_logger()
+
+
+class Ending:
+    """How a worker is told to end: to drain, or to stop."""
+
+    def __init__(self) -> None:
+        self.drain = threading.Event()  # take nothing new, end when nothing is left
+        self.stop = threading.Event()  # end what runs, and end
+        self.told = threading.Event()  # either
+
+    def on_signal(self, number: int, _: object = None) -> None:
+        """The first SIGTERM drains, the second one and every SIGINT stops."""
+        if number != signal.SIGTERM or self.drain.is_set():
+            self.stop.set()
+        self.drain.set()
+        self.told.set()
 
 
 class Worker:
@@ -66,26 +84,28 @@ class Worker:
         monitor = Monitor()
         orders = Orders(self._session, self._agent)
         self._orders = orders.loop
+        self._heartbeat = Heartbeat(self._session, self._agent, orders, monitor)
         self._others = (
-            Heartbeat(self._session, self._agent, orders, monitor).loop,
+            self._heartbeat.loop,
             monitor.loop,
             Reporter(self._session, outbox, self._agent).loop,
             Shipper(self._session, spools, self._agent).loop,
         )
 
-    def run(self, stopping: threading.Event) -> None:
-        """Work until `stopping` is set; raises a `GangerError` when the master or the host does not let it start."""
+    def run(self, ending: Ending) -> None:
+        """Work until told to end; raises a `GangerError` when the master or the host does not let it start."""
         self._executor.open()
         self._agent.recovered.wait()
         try:
-            self._register(stopping)
+            registered = self._register(ending)
         except GangerError:
             self._close(end_all=not self._agent.holding())
             raise
-        if not stopping.is_set():
+        if registered:
             for loop in (*self._others, self._orders):
                 loop.start()
-        stopping.wait()
+            ending.told.wait()
+            self._drain(ending)
         _log.info("shutting down", action="shutdown")
         self._orders.stop()
         self._agent.stop_all(SHUTDOWN_GRACE_S)
@@ -93,10 +113,12 @@ class Worker:
             self._agent.wait_over(SHUTDOWN_REPORT_S, reported=True)
         self._close(end_all=True)
 
-    def _register(self, stopping: threading.Event) -> None:
-        """Register; wait for a master that is not there yet."""
-        pauses = Pauses(stopping)
-        while not stopping.is_set():
+    def _register(self, ending: Ending) -> bool:
+        """Register; wait for a master that is not there yet. Without one there is nothing to drain but what runs."""
+        pauses = Pauses(ending.stop if self._agent.holding() else ending.told)
+        while not ending.stop.is_set() and not (
+            ending.drain.is_set() and self._agent.wait_over(0, reported=False)
+        ):
             try:
                 self._session.register()
             except (Unavailable, DeadlineExceeded, Exhausted) as error:
@@ -105,7 +127,18 @@ class Worker:
                 )
                 pauses.wait()
             else:
-                return
+                return True
+        return False
+
+    def _drain(self, ending: Ending) -> None:
+        """Take nothing new, and return when nothing is left, or when told to stop."""
+        if ending.stop.is_set():
+            return
+        _log.info("draining: what runs goes on, nothing new is taken", action="drain")
+        self._agent.draining.set()
+        self._heartbeat.drain(DRAIN_TELL_S)
+        while not ending.stop.is_set() and not self._agent.wait_over(DRAIN_LOOK_S, reported=True):
+            pass
 
     def _close(self, *, end_all: bool) -> None:
         self._session.close()
@@ -116,7 +149,10 @@ class Worker:
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run a worker until SIGTERM or SIGINT; returns the exit code."""
+    """Run a worker until it is told to end; returns the exit code.
+
+    The first SIGTERM drains it; a second one, or SIGINT, stops it.
+    """
     parser = argparse.ArgumentParser(
         prog="ganger worker start",
         description="Run a worker: it takes tasks from a master and runs them here.",
@@ -127,10 +163,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         logs.configure(settings.log_level, "worker")
         os.umask(0o077)
         worker = Worker(settings, env)
-        stopping = threading.Event()
+        ending = Ending()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, lambda *_: stopping.set())
-        worker.run(stopping)
+            signal.signal(signum, ending.on_signal)
+        worker.run(ending)
     except GangerError as error:
         sys.stderr.write(f"ganger worker: {error.message}\n")
         return REFUSED

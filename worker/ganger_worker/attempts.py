@@ -31,6 +31,7 @@ class Told:
     stderr_bytes: int = 0
     stdout_tail: bytes = b""
     stderr_tail: bytes = b""
+    orderly: bool = False
 
     def report(self, now_s: float) -> Report:
         """The report as it is sent at `now_s`."""
@@ -45,6 +46,7 @@ class Told:
             self.stderr_bytes,
             self.stdout_tail,
             self.stderr_tail,
+            self.orderly,
         )
 
 
@@ -52,8 +54,9 @@ class Told:
 class Held:
     """One attempt on this worker. `order` is unknown while a restarted worker waits for its first sync.
 
-    `stop` and `why` are the first stop it got and the reason for people. Of one that is over, `final` is the
-    last report; it is forgotten when the master has that (`reported`) and all its output (`stored`).
+    `stop` is how it is to be stopped, by all the stops that it got, and `why` the first one's reason for people.
+    Of one that is over, `final` is the last report; it is forgotten when the master has that (`reported`) and all
+    its output (`stored`).
     """
 
     ref: AttemptRef

@@ -6,6 +6,7 @@ They change nothing; the agent carries out the actions that they return.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from ganger_worker.executors.base import Cause, Exit, Launch, Started, Stop
 
 UNWANTED_GRACE_S = 5.0  # between TERM and KILL of what the master does not count on any more
 MAX_MESSAGE = 1_000  # characters
+MAX_PIDS = 20  # that a message names
 NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
@@ -40,10 +42,14 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class TellAgain:
-    """Report once more what is known of this attempt; `order` is the master's, if that is what asks."""
+    """Report once more what is known of this attempt; `order` is the master's, if that is what asks.
+
+    A living one then has its lease until `deadline_s`, as long as that order says.
+    """
 
     ref: AttemptRef
     order: StartOrder | None = None
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Conclusion:
     kind: ReportKind
     message: str
     outcome: Outcome | None
+    orderly: bool = False
 
 
 Action = Launch | Tell | TellAgain | Halt
@@ -71,8 +78,9 @@ def settle(
     held: Mapping[AttemptRef, Held],
     lease_from_s: float,
     over: Mapping[int, int] = NOTHING,
+    closed: str = "",
 ) -> list[Action]:
-    """What to do on a batch of orders, given what is held.
+    """What to do on a batch of orders, given what is held. `closed` says why nothing new is taken, if so.
 
     `lease_from_s` is when the last answered heartbeat was sent: leases of new attempts count from there, so
     that an order that was long on its way does not start what the master may have given to another worker. For
@@ -86,13 +94,16 @@ def settle(
         if isinstance(order, StopOrder):
             actions.append(_on_stop(order, mine, order.ref in starts))
         elif mine is not None:
-            actions.append(TellAgain(order.ref, order))
+            lives = mine.stage is not Stage.OVER
+            actions.append(TellAgain(order.ref, order, lease_end(lease_from_s, order) if lives else None))
         elif order.ref.token <= over.get(order.ref.task_id, 0):
             actions.append(Tell(order.ref, ReportKind.LOST, "it was over here before this order came"))
         elif order.state is not AttemptState.ASSIGNED:
             actions.append(Tell(order.ref, ReportKind.LOST, "this worker has no trace of it"))
+        elif order.ref not in stops and closed:
+            actions.append(Tell(order.ref, ReportKind.REJECTED, closed))
         elif order.ref not in stops:
-            actions.append(Launch(order, lease_from_s + order.lease_s))
+            actions.append(Launch(order, lease_end(lease_from_s, order)))
     if batch.sync:
         unwanted = [
             mine.ref
@@ -104,6 +115,11 @@ def settle(
     return actions
 
 
+def lease_end(lease_from_s: float, order: StartOrder) -> float:
+    """When the lease of this order is over: never, when it gives none."""
+    return lease_from_s + order.lease_s if order.lease_s else math.inf
+
+
 def _on_stop(order: StopOrder, mine: Held | None, start_is_here: bool) -> Action:
     if mine is None and start_is_here:
         return Tell(order.ref, ReportKind.REVOKED, "stopped before it started")
@@ -111,7 +127,14 @@ def _on_stop(order: StopOrder, mine: Held | None, start_is_here: bool) -> Action
         return Tell(order.ref, ReportKind.LOST, "this worker has no trace of it")
     if mine.stage is Stage.OVER:
         return TellAgain(order.ref)
-    return Halt(Stop(order.ref, order.grace_s, Cause.ORDER), order.reason)
+    return Halt(Stop(order.ref, order.grace_s, Cause.ORDER, order.signal or signal.SIGTERM), order.reason)
+
+
+def sterner(first: Stop | None, next_: Stop) -> Stop:
+    """Both stops as one: for the first one's cause, with the shorter grace, by the newer signal."""
+    if first is None:
+        return next_
+    return Stop(next_.ref, min(first.grace_s, next_.grace_s), first.cause, next_.signal)
 
 
 def reconcile(
@@ -138,28 +161,45 @@ def reconcile(
         elif mine.stop is not None:
             actions.append(Tell(mine.ref, ReportKind.REVOKED, "stopped before it started"))
         else:
-            actions.append(Launch(mine.order, lease_from_s + mine.order.lease_s))
+            actions.append(Launch(mine.order, lease_end(lease_from_s, mine.order)))
     return actions
 
 
 def conclude(exit_: Exit, why: str, worker: str) -> Conclusion:
     """What to report for an exit; `why` is the reason of the stop that came before it, if one did."""
-    lost = {
-        Cause.UNWANTED: why or "the master does not count on it any more",
-        Cause.SHUTDOWN: "worker shut down",
-        Cause.LEASE: "its lease was over",
-        Cause.KEEPER: "its keeper died",
-    }
-    if exit_.cause in lost:
-        return Conclusion(ReportKind.LOST, lost[exit_.cause], None)
     kind, code, message = _how(exit_, worker)
-    if exit_.cause is Cause.ORDER:
+    if exit_.unkillable:
+        pids = ", ".join(map(str, exit_.unkillable[:MAX_PIDS])) + (
+            ", …" if len(exit_.unkillable) > MAX_PIDS else ""
+        )
+        kind, message = OutcomeKind.UNKILLABLE, f"still alive on worker {worker} long after SIGKILL: {pids}"
+    elif exit_.cause in _LOST:
+        orderly = exit_.cause is not Cause.KEEPER
+        return Conclusion(ReportKind.LOST, _lost(exit_.cause, why), None, orderly)
+    elif exit_.cause is Cause.LIMIT:
+        limit = f" of {exit_.limit_s:.15g}s" if exit_.limit_s else ""
+        kind, message = OutcomeKind.TIMED_OUT, f"ran longer than its limit{limit}"
+    elif exit_.cause is Cause.ORDER:
         kind, message = OutcomeKind.CANCELLED, why
     outcome = Outcome(kind, exit_code=code, signal=exit_.signal, message=clean(message))
     return Conclusion(ReportKind.ENDED, "", outcome)
 
 
-def _how(exit_: Exit, worker: str) -> tuple[OutcomeKind, int, str]:
+_LOST = {
+    Cause.UNWANTED: "the master does not count on it any more",
+    Cause.SHUTDOWN: "worker shut down",
+    Cause.LEASE: "its lease was over",
+    Cause.KEEPER: "its keeper died",
+}
+
+
+def _lost(cause: Cause, why: str) -> str:
+    return (why if cause is Cause.UNWANTED else "") or _LOST[cause]
+
+
+def _how(exit_: Exit, worker: str) -> tuple[OutcomeKind, int | None, str]:
+    if exit_.launch is None and exit_.signal is None and exit_.code is None:
+        return OutcomeKind.LOST, None, "nobody saw it end"
     if exit_.launch is not None:
         return OutcomeKind.LAUNCH_FAILED, exit_.launch, f"{exit_.why} on worker {worker}"
     if exit_.signal is not None:

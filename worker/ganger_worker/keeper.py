@@ -4,16 +4,18 @@ It runs as a script, `python -I -X utf8 keeper.py --folder FOLDER --worker-id ID
 standard library only and one thread, so that the worker may crash, hang or be upgraded while attempts and
 their leases go on. The worker speaks to it in lines of JSON over a Unix socket (0600) in its folder:
 
-    start    {base_env, attempts: [{task, token, command, env, cwd, deadline}]}
-    stop     {attempts: [{task, token, grace, cause}]}
-    extend   {attempts: [{task, token, deadline}]}      deadlines are seconds on CLOCK_BOOTTIME
+    start    {base_env, attempts: [{task, token, command, env, cwd, deadline, limit, grace}]}
+    stop     {attempts: [{task, token, grace, cause, signal}]}
+    extend   {attempts: [{task, token, deadline}]}
     ack      {attempts: [{task, token}]}
     list     {}
     shutdown {}
 
-and hears: list {live, exits}, started {attempts}, exits {attempts}, refused {attempts}. A new connection
-replaces the one before. Signals that ask it to end are ignored, because service managers send them to
-whole groups: it ends when told `shutdown`, or by itself when it has had no worker and no attempt for a while.
+and hears: list {live, exits}, started {attempts}, exits {attempts}, refused {attempts}. Deadlines are seconds on
+CLOCK_BOOTTIME, null for none; `limit` is how many seconds it may run, null for as long as it likes, and the `grace`
+beside it what it gets between TERM and KILL then. A new connection replaces the one before. Signals that ask the
+keeper to end are ignored, because service managers send them to whole groups: it ends when told `shutdown`, or by
+itself when it has had no worker and no attempt for a while.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import time
 if not __package__:  # run as a script: the folder above the package holds what it imports
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ganger_worker.keeper_attempts import Attempts, Item
+from ganger_worker.keeper_attempts import KILL_PATIENCE_S, Attempts, Item
 from ganger_worker.keeper_journal import Journal
 from ganger_worker.keeper_process import adopt_orphans
 
@@ -200,6 +202,12 @@ def main() -> int:
     parser.add_argument(
         "--idle-s", type=float, default=60.0, help="end after so long without worker and attempts"
     )
+    parser.add_argument(
+        "--kill-patience-s",
+        type=float,
+        default=KILL_PATIENCE_S,
+        help="tell as unkillable what lives so long after SIGKILL",
+    )
     options = parser.parse_args()
     os.umask(0o077)
     os.chdir(options.folder)
@@ -210,7 +218,7 @@ def main() -> int:
         return ALREADY_RUNNING
     adopt_orphans()
     journal = Journal(os.path.join(options.folder, "keeper.journal"))
-    attempts = Attempts(journal, options.worker_id, options.folder, boottime)
+    attempts = Attempts(journal, options.worker_id, options.folder, boottime, options.kill_patience_s)
     listener = socket.socket(socket.AF_UNIX)
     if os.path.exists("keeper.sock"):
         os.unlink("keeper.sock")  # of one that died: the lock is ours

@@ -1,8 +1,8 @@
-"""This module keeps attempts: starts them, stops them, enforces their leases and sees that nothing outlives them.
+"""This module keeps attempts: starts them, stops them, enforces their limits and sees that nothing outlives them.
 
     start ──► main process lives ──► main process gone ──► nothing of it lives ──► exit, kept until acknowledged
-                 │ stop, or lease over       │ others live: LINGER_S, then KILL
-                 └► TERM to all, grace, KILL ┘
+                 │ stop, lease or limit over   │ others live: LINGER_S, then KILL        ▲
+                 └► signal to all, grace, KILL ┘ ──► KILL_PATIENCE_S, and it still lives ─┘ as unkillable
 
 It is part of the keeper: standard library only, one thread. All times are seconds on CLOCK_BOOTTIME.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -32,6 +32,7 @@ LEASE_GRACE_S = 5.0  # between TERM and KILL when a lease is over
 LINGER_S = 1.0  # what the main process leaves behind may end by itself: a `tee` with the last lines, say
 KILL_AGAIN_S = 0.1  # the first repetition of a KILL that left somebody alive; doubles up to KILL_AGAIN_MAX_S
 KILL_AGAIN_MAX_S = 5.0
+KILL_PATIENCE_S = 60.0  # what lives so long after its first KILL is told as unkillable
 REAP_EVERY = 16  # starts of one batch after which exits are told
 
 Item = dict[str, Any]
@@ -42,23 +43,47 @@ Item = dict[str, Any]
 class _Attempt:
     key: Key
     deadline: float
+    limit: float | None = None  # how long the main process may run
+    limit_grace: float = 0.0
     session: int = 0
     started: float | None = None
     how: Mapping[str, object] | None = None  # how the main process ended; None while it lives
     ended: float = 0.0
     cause: str = ""  # why it was told to stop, empty when it was not
+    signals: set[int] = field(default_factory=set)  # that it got to stop by
     kill_at: float = inf
     kill_again_s: float = KILL_AGAIN_S
+    killed: float = inf  # when it got its first KILL
+    unkillable: bool = False  # told as over; what lives of it is still killed
+
+    @property
+    def limit_at(self) -> float:
+        """When its run limit is over."""
+        return inf if self.limit is None or self.started is None else self.started + self.limit
+
+    def must_stop(self, now: float) -> str:
+        """Why it may not go on, or nothing when it may, or is stopping in time."""
+        if now >= self.deadline and self.killed == inf and self.kill_at > self.deadline + LEASE_GRACE_S:
+            return "lease"
+        return "limit" if now >= self.limit_at and not self.cause and self.how is None else ""
 
 
 class Attempts:
     """Every attempt of one worker that lives or whose exit is not acknowledged."""
 
-    def __init__(self, journal: Journal, worker_id: str, folder: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        worker_id: str,
+        folder: str,
+        clock: Callable[[], float],
+        kill_patience_s: float = KILL_PATIENCE_S,
+    ) -> None:
         self._journal = journal
         self._worker_id = worker_id
         self._folder = folder
         self._clock = clock
+        self._kill_patience_s = kill_patience_s
         self.next_tick = 0.0  # when `tick` is needed next, leases aside
         self._live: dict[Key, _Attempt] = {}
         self._mains: dict[int, _Attempt] = {}  # by the main process's id
@@ -70,7 +95,7 @@ class Attempts:
         self._over: list[Exit] = []
         self._refused: list[Item] = []
         self._children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
-        self._orphaned = [_Attempt(key, -inf, cause="keeper") for key in journal.open]  # a dead keeper's
+        self._orphaned = [_Attempt(key, inf, cause="keeper") for key in journal.open]  # a dead keeper's
         self._live.update((attempt.key, attempt) for attempt in self._orphaned)
 
     @property
@@ -80,7 +105,11 @@ class Attempts:
 
     def listing(self) -> Item:
         """Everything that is kept: what lives, and the exits that were not acknowledged."""
-        live = [{**_named(a.key), "started": a.started, "cause": a.cause} for a in self._live.values()]
+        live = [
+            {**_named(a.key), "started": a.started, "cause": a.cause}
+            for a in self._live.values()
+            if not a.unkillable
+        ]
         return {"event": "list", "live": live, "exits": list(self._journal.exits.values())}
 
     def start(self, items: Sequence[Item], base_env: Mapping[str, str]) -> Iterator[Item]:
@@ -106,25 +135,32 @@ class Attempts:
         os.chdir("/")
 
     def stop(self, items: Sequence[Item]) -> None:
-        """TERM to everything that these attempts started, KILL after each one's `grace`. The first cause counts."""
+        """Each one's `signal` to everything that it started, KILL after the `grace` that ends first.
+
+        A signal goes out once. The first cause counts. Without a grace there is only KILL.
+        """
         self.reap()  # who has ended by himself was not stopped
-        stopping = []
+        told: dict[int, list[_Attempt]] = {}
         for item in items:
             attempt = self._live.get(_key(item))
-            if attempt is None or attempt.how is not None:
+            if attempt is None or (attempt.how is not None and not attempt.cause):
                 continue
-            self._kill_by(attempt, self._clock() + item["grace"])
-            if not attempt.cause:
-                attempt.cause = item["cause"]
-                stopping.append(attempt)
-        self._signal(stopping, signal.SIGTERM)
+            attempt.cause = attempt.cause or item["cause"]
+            signum = item.get("signal", signal.SIGTERM)
+            grace = 0.0 if signum == signal.SIGKILL else item["grace"]
+            self._kill_by(attempt, self._clock() + grace)
+            if grace > 0 and signum not in attempt.signals:
+                attempt.signals.add(signum)
+                told.setdefault(signum, []).append(attempt)
+        for signum, attempts in told.items():
+            self._signal(attempts, signum)
 
     def extend(self, items: Sequence[Item]) -> None:
-        """Set new deadlines."""
+        """Set new deadlines, or none any more."""
         for item in items:
             attempt = self._live.get(_key(item))
             if attempt is not None:
-                attempt.deadline = item["deadline"]
+                attempt.deadline = _deadline(item)
 
     def acknowledge(self, items: Sequence[Item]) -> None:
         """Forget these exits."""
@@ -151,21 +187,18 @@ class Attempts:
             self._settle()
 
     def tick(self) -> None:
-        """Stop what has no lease any more, kill what did not heed, look after what a dead keeper left."""
+        """Stop what may not go on, kill what did not heed, look after what a dead keeper left."""
         now = self._clock()
-        late = [a for a in self._live.values() if a.how is None and not a.cause and now >= a.deadline]
-        for attempt in late:
-            attempt.cause = "lease"
-            # From the end of the lease, not from now: a host that was suspended must not grant it a second grace.
-            self._kill_by(attempt, attempt.deadline + LEASE_GRACE_S)
-        self._signal(late, signal.SIGTERM)
+        self._enforce(now)
         self._tend_orphaned(now)
         due = [a for a in self._live.values() if now >= a.kill_at]
         for attempt in due:
+            attempt.killed = min(attempt.killed, now)
             attempt.kill_at = now + attempt.kill_again_s
             attempt.kill_again_s = min(2 * attempt.kill_again_s, KILL_AGAIN_MAX_S)
         self._signal(due, signal.SIGKILL)
-        self.next_tick = min((attempt.kill_at for attempt in self._live.values()), default=inf)
+        self._give_up([a for a in due if now >= a.killed + self._kill_patience_s and not a.unkillable])
+        self.next_tick = min(map(_next_change, self._live.values()), default=inf)
         if self._orphaned:
             self.next_tick = min(self.next_tick, now + KILL_AGAIN_S)
 
@@ -195,7 +228,7 @@ class Attempts:
         if last and any(key[0] == task for key in self._live):
             self._refuse(item, "older", f"attempt {last} of this task still lives here")
             return False
-        if self._clock() >= item["deadline"]:
+        if self._clock() >= _deadline(item):
             self._refuse(item, "late", "the order came when its lease was over")
             return False
         return True
@@ -207,7 +240,9 @@ class Attempts:
         key = _key(item)
         place = f"{self._folder}/attempts/{key[0]}-{key[1]}"
         env = {**base_env, **item["env"], MARK: mark_of(self._worker_id, key)}
-        attempt = self._live[key] = _Attempt(key, item["deadline"])
+        attempt = self._live[key] = _Attempt(
+            key, _deadline(item), item.get("limit"), item.get("grace", LEASE_GRACE_S)
+        )
         try:
             pid = launch(item["command"], env, item["cwd"], f"{place}/stdout", f"{place}/stderr")
         except LaunchFailed as error:
@@ -217,6 +252,7 @@ class Attempts:
         attempt.started, attempt.session = self._clock(), pid
         self._mains[pid] = attempt
         self._started.append(attempt)
+        self.next_tick = min(self.next_tick, attempt.limit_at)
 
     def _end(self, attempt: _Attempt, how: Mapping[str, object]) -> None:
         attempt.how, attempt.ended = how, self._clock()
@@ -225,6 +261,41 @@ class Attempts:
     def _kill_by(self, attempt: _Attempt, when: float) -> None:
         attempt.kill_at = min(attempt.kill_at, when)
         self.next_tick = min(self.next_tick, when)
+
+    def _enforce(self, now: float) -> None:
+        """Stop what has no lease any more, or has run longer than its limit."""
+        if not any(attempt.must_stop(now) for attempt in self._live.values()):
+            return
+        self.reap()  # who has ended by himself was not stopped
+        stopping = []
+        for attempt in self._live.values():
+            why = attempt.must_stop(now)
+            if why == "lease":
+                # From the end of the lease, not from now: a host that was suspended must not grant it a second grace.
+                self._kill_by(attempt, attempt.deadline + LEASE_GRACE_S)
+            elif why == "limit":
+                self._kill_by(attempt, now + attempt.limit_grace)
+            if why and not attempt.cause and attempt.how is None:
+                attempt.cause = why
+                attempt.signals.add(signal.SIGTERM)
+                stopping.append(attempt)
+        self._signal(stopping, signal.SIGTERM)
+
+    def _give_up(self, attempts: Sequence[_Attempt]) -> None:
+        """Tell as over what KILL does not end. It stays here, to be killed on, and is never told again."""
+        over = []
+        for attempt in attempts:
+            pids = self._processes({attempt.key}, strays=True)
+            if pids:  # otherwise it is only waiting to be reaped
+                attempt.unkillable = True
+                how = {"unkillable": sorted(pids), **(attempt.how or {})}
+                over.append(_exit(attempt, self._clock(), how))
+        self._tell_over(over)
+
+    def _tell_over(self, exits: Sequence[Exit]) -> None:
+        if exits:
+            self._journal.ended(exits)
+            self._over += exits
 
     def _find_strays(self) -> None:
         """Take in orphans that became our children, with whose they are."""
@@ -253,11 +324,9 @@ class Attempts:
                     self._kill_by(attempt, self._clock() + LINGER_S)
                 continue
             del self._live[attempt.key]
-            times = {"started": attempt.started, "ended": attempt.ended}
-            over.append({**_named(attempt.key), **times, "cause": attempt.cause, **(attempt.how or {})})
-        if over:
-            self._journal.ended(over)
-            self._over += over
+            if not attempt.unkillable:
+                over.append(_exit(attempt, attempt.ended, attempt.how or {}))
+        self._tell_over(over)
 
     def _runs(self, keys: Iterable[Key]) -> bool:
         return any(self._live[key].how is None for key in keys if key in self._live)
@@ -267,13 +336,16 @@ class Attempts:
         return owners(survey(), self._worker_id, sessions)
 
     def _signal(self, attempts: Sequence[_Attempt], signum: int) -> None:
-        if not attempts:
-            return
-        chosen = {attempt.key for attempt in attempts}
+        if attempts:
+            chosen = {attempt.key for attempt in attempts}
+            signal_all(self._processes(chosen, strays=signum == signal.SIGKILL), signum)
+
+    def _processes(self, chosen: set[Key], *, strays: bool) -> set[int]:
+        """What lives of these attempts; with `strays`, also orphans that belong to nobody who runs."""
         pids = {pid for pid, key in self._owners().items() if key in chosen}
-        if signum == signal.SIGKILL:
+        if strays:
             pids |= {pid for pid, keys in self._strays.items() if keys & chosen and not self._runs(keys)}
-        signal_all(pids, signum)
+        return pids
 
     def _tend_orphaned(self, now: float) -> None:
         """End what a dead keeper left: it is not ours to reap, so /proc must show that it is gone."""
@@ -297,3 +369,18 @@ def _key(item: Item) -> Key:
 
 def _named(key: Key) -> Item:
     return {"task": key[0], "token": key[1]}
+
+
+def _deadline(item: Item) -> float:
+    """JSON knows no infinity: an attempt without a lease has no deadline."""
+    return inf if item["deadline"] is None else float(item["deadline"])
+
+
+def _next_change(attempt: _Attempt) -> float:
+    running = attempt.how is None and not attempt.cause
+    return min(attempt.kill_at, attempt.limit_at if running else inf)
+
+
+def _exit(attempt: _Attempt, ended: float, how: Mapping[str, object]) -> Exit:
+    times = {"started": attempt.started, "ended": ended, "limit": attempt.limit}
+    return {**_named(attempt.key), **times, "cause": attempt.cause, **how}

@@ -20,7 +20,10 @@ KEEP_TOKENS = 10_000  # tasks whose token stays refused after their last exit wa
 COMPACT_BYTES = 4 * 1024 * 1024
 
 Exit = dict[str, Any]
-"""How an attempt ended: task, token, started, ended, cause, and one of code, signal, launch (with why), lost."""
+"""How an attempt ended: task, token, started, ended, limit, cause, and one of code, signal, launch (with why), lost.
+
+One that KILL does not end has `unkillable`, the processes that live on, instead or beside.
+"""
 
 
 class Journal:

@@ -185,5 +185,5 @@ def signal_all(pids: Iterable[int], signum: int) -> None:
     for pid in pids:
         try:
             os.kill(pid, signum)
-        except (ProcessLookupError, PermissionError):
+        except OSError:  # gone, another user's, or no such signal
             continue

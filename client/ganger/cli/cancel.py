@@ -25,17 +25,33 @@ def cancel(
     context: typer.Context,
     ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")] = "",
+    signal: Annotated[
+        str, typer.Option(help="What it gets first, such as INT or 2.", metavar="SIGNAL")
+    ] = "TERM",
+    grace: Annotated[
+        str | None,
+        typer.Option(
+            help="How long until SIGKILL, such as 90 or 10m.", metavar="DURATION", show_default=False
+        ),
+    ] = None,
+    now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to."""
-    from ganger_core.domain.errors import NotFound
+    """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to.
+
+    Cancelling again with a shorter --grace, or --now, ends one sooner that takes its time.
+    """
+    from ganger_core.domain.errors import Invalid, NotFound
+
+    if now and grace is not None:
+        raise Invalid("--now leaves no --grace: name one of them")
 
     states = {}
     missing = False
     with session_of(context).client() as client:
         for task_id in parse_ids(ids, lambda: newest_id(client)):
             try:
-                states[task_id] = client.cancel(task_id, reason)
+                states[task_id] = client.cancel(task_id, reason, signal=signal, grace=0 if now else grace)
             except NotFound as error:
                 tell(explain(error))
                 missing = True

@@ -1,4 +1,7 @@
-"""This module decides exit codes. In `run` and `wait` a code is the task's own, and 125 means Ganger's own failure."""
+"""This module decides exit codes.
+
+In `run` and `wait` a code is the task's own; 124 means out of time, and 125 Ganger's own failure.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ TIMED_OUT = 124
 OWN_FAILURE = 125
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
+_NOT_ITS_OWN = frozenset({"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE"})  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
 
 
@@ -25,7 +29,9 @@ def own_failure(env: Mapping[str, str]) -> int:
 def task_code(task: Task, env: Mapping[str, str]) -> int:
     """The exit code that stands for how a task ended: its own, or Ganger's where it has none of its own."""
     outcome = task.outcome
-    if outcome is None or outcome.exit_code is None or outcome.kind in ("CANCELLED", "LOST"):
+    if outcome is not None and outcome.kind == "TIMED_OUT":
+        return TIMED_OUT
+    if outcome is None or outcome.exit_code is None or outcome.kind in _NOT_ITS_OWN:
         return OK if task.state == "SUCCEEDED" else own_failure(env)
     return outcome.exit_code
 

@@ -34,7 +34,14 @@ from ganger.cli.session import Session
 SECTIONS = {
     "Start here": ("dev",),
     "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel"),
-    "Daemons": ("worker ls", "worker start", "master start", "planner start", "planner solve"),
+    "Daemons": (
+        "worker ls",
+        "worker start",
+        "worker fence",
+        "master start",
+        "planner start",
+        "planner solve",
+    ),
     "Safety": ("backup", "restore"),
     "More": ("version",),
 }

@@ -11,19 +11,7 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import tell
 from ganger.cli.session import session_of
-from ganger.cli.task_options import (
-    COMMAND_LAST,
-    Command,
-    Cpus,
-    Env,
-    Memory,
-    Name,
-    Priority,
-    Workdir,
-    hint_without_workers,
-    read_env,
-    read_workdir,
-)
+from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
 from ganger.render import note, raw
 
 if TYPE_CHECKING:
@@ -41,34 +29,21 @@ def add_to(app: typer.Typer) -> None:
         short_help="run a command, exit with its code",
         epilog="Example: ganger run -c 2 -- python train.py",
         context_settings=COMMAND_LAST,
-    )(run)
+    )(asks_for_task(run))
 
 
 def run(
     context: typer.Context,
-    command: Command,
-    env: Env,
-    name: Name = "",
-    cpus: Cpus = "1",
-    mem: Memory = "0",
-    priority: Priority = 50,
-    workdir: Workdir = None,
+    asked: Asked,
 ) -> None:
     """Run a command as a task: its output comes here as it is written, and its exit code is this command's.
 
-    Ctrl-C leaves the task running; a second Ctrl-C within 2 seconds cancels it. An exit code of 125 (or
-    GANGER_EXIT_ERROR) is Ganger's own: the task was cancelled or lost, or no master answered.
+    Ctrl-C leaves the task running; a second Ctrl-C within 2 seconds cancels it. The exit code is 124 when the
+    task ran longer than its --time; 125 (or GANGER_EXIT_ERROR) is Ganger's own: the task was cancelled or lost or
+    never started, or no master answered.
     """
     with session_of(context).client() as client:
-        task_id = client.submit(
-            command,
-            name=name,
-            env=read_env(env, os.environ),
-            workdir=read_workdir(workdir),
-            cpus=cpus,
-            memory=mem,
-            priority=priority,
-        )
+        task_id = asked.submit(client)
         try:
             if not hint_without_workers(client):
                 _explain_waiting(client, task_id)

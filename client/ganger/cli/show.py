@@ -17,7 +17,7 @@ from ganger.layout import NOTHING, Column, clean, cpus, duration, size
 
 if TYPE_CHECKING:
     from ganger.calls import TaskStatus
-    from ganger_core.domain.task import Attempt
+    from ganger_core.domain.task import Attempt, TaskSpec
 
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
@@ -71,6 +71,8 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         *(("env", clean(f"{name}={value}")) for name, value in spec.env),
         ("needs", needs),
         ("priority", str(spec.priority)),
+        ("limits", _limits(spec)),
+        ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
         ("submitted", _moment(task.submitted_ms, now_ms)),
         ("started", _moment(task.started_ms, now_ms)),
@@ -81,6 +83,22 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
+
+
+def _limits(spec: TaskSpec) -> str:
+    """What was set beside the defaults."""
+    from ganger.build import policy_name
+
+    limits = spec.limits
+    times = (
+        ("runs at most", limits.run_s or None),
+        ("waits at most", limits.queue_s or None),
+        ("grace", limits.grace_s),
+        ("lost after", limits.lost_after_s),
+    )
+    said = [f"{what} {duration(seconds)}" for what, seconds in times if seconds is not None]
+    policy = policy_name(spec.on_worker_lost)
+    return ", ".join(said if policy == "by-age" else [*said, f"on a lost worker: {policy}"])
 
 
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
 
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.cli.task_options import (
-    COMMAND_LAST,
-    Command,
-    Cpus,
-    Env,
-    Memory,
-    Name,
-    Priority,
-    Workdir,
-    hint_without_workers,
-    read_env,
-    read_workdir,
-)
+from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
 from ganger.render import document, note, say
 
 
@@ -30,32 +16,18 @@ def add_to(app: typer.Typer) -> None:
         short_help="queue a command, print its id",
         epilog="Example: ganger submit -n prep -m 8GiB -- ./prep.sh",
         context_settings=COMMAND_LAST,
-    )(submit)
+    )(asks_for_task(submit))
 
 
 def submit(
     context: typer.Context,
-    command: Command,
-    env: Env,
-    name: Name = "",
-    cpus: Cpus = "1",
-    mem: Memory = "0",
-    priority: Priority = 50,
-    workdir: Workdir = None,
+    asked: Asked,
     output: OutputOption = Output.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Queue a command as a task and print its id; the task is on the master's disk when this returns."""
     with session_of(context).client() as client:
-        task_id = client.submit(
-            command,
-            name=name,
-            env=read_env(env, os.environ),
-            workdir=read_workdir(workdir),
-            cpus=cpus,
-            memory=mem,
-            priority=priority,
-        )
+        task_id = asked.submit(client)
         if quiet:
             say(str(task_id))
             return

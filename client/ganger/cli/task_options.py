@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganger.render import note
 
 if TYPE_CHECKING:
+    from ganger.build import TaskOptions
     from ganger.client import Client
 
 # Everything from the first word of the command on is the command's, also what begins with a dash.
@@ -48,6 +52,101 @@ Workdir = Annotated[
     ),
 ]
 
+Time = Annotated[
+    str,
+    typer.Option(
+        "-t", "--time", help="Stop it after so long, such as 90 or 1h30m; 0 for never.", metavar="DURATION"
+    ),
+]
+QueueTimeout = Annotated[
+    str, typer.Option(help="Give it up unless it starts within this time; 0 for never.", metavar="DURATION")
+]
+Grace = Annotated[
+    str | None,
+    typer.Option(help="From the signal that stops it to SIGKILL.", metavar="DURATION", show_default=False),
+]
+LostAfter = Annotated[
+    str | None,
+    typer.Option(
+        help="Its worker ends it when the master is out of reach for so long.",
+        metavar="DURATION",
+        show_default=False,
+    ),
+]
+LostPolicy = Annotated[
+    str,
+    typer.Option(
+        help="When its worker is lost: requeue, wait or fail; by-age: requeue in the first hour, then wait.",
+        metavar="POLICY",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The task that a command line describes."""
+
+    command: list[str]
+    options: TaskOptions
+
+    def submit(self, client: Client) -> int:
+        """Hand it in; returns its id. Raises `Invalid`."""
+        return client.submit(self.command, **self.options)
+
+
+def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb as a command with the options of a task before its own; it gets what they say as `asked`."""
+    shared = inspect.signature(_read, eval_str=True).parameters
+    own = inspect.signature(verb, eval_str=True).parameters
+    if shared.keys() & own.keys():
+        raise TypeError(f"{verb.__name__} has an option that belongs to its task")
+
+    @functools.wraps(verb)
+    def command(context: typer.Context, **given: Any) -> None:
+        asked = _read(**{name: given.pop(name) for name in shared})
+        verb(context, asked, **given)
+
+    _, _, *rest = own.values()
+    parameters = [
+        own["context"],
+        *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*shared.values(), *rest)),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _read(
+    command: Command,
+    env: Env,
+    name: Name = "",
+    cpus: Cpus = "1",
+    mem: Memory = "0",
+    priority: Priority = 50,
+    workdir: Workdir = None,
+    time: Time = "0",
+    queue_timeout: QueueTimeout = "0",
+    grace: Grace = None,
+    lost_after: LostAfter = None,
+    on_worker_lost: LostPolicy = "by-age",
+) -> Asked:
+    return Asked(
+        command,
+        {
+            "name": name,
+            "env": read_env(env, os.environ),
+            "workdir": read_workdir(workdir),
+            "cpus": cpus,
+            "memory": mem,
+            "priority": priority,
+            "time": time,
+            "queue_timeout": queue_timeout,
+            "grace": grace,
+            "lost_after": lost_after,
+            "on_worker_lost": on_worker_lost,
+        },
+    )
+
 
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
     """The task's environment from `NAME=VALUE` and `NAME`; the latter is copied from `env`. Raises `Invalid`."""
@@ -69,7 +168,7 @@ def read_workdir(folder: str | None) -> str:
 
 def hint_without_workers(client: Client) -> bool:
     """Say so when there is nobody to run the task; whether there is nobody."""
-    if any(worker.state != "LOST" for worker in client.workers()):
+    if any(worker.state not in ("LOST", "DRAINING") for worker in client.workers()):
         return False
     note("no worker is connected: the task waits until one is (`ganger worker start`, or `ganger dev`)")
     return True

@@ -32,8 +32,8 @@ def wait(
 ) -> None:
     """Wait until tasks are over; the exit code is theirs, the highest of several.
 
-    124 says that the time given was over first, 125 (or GANGER_EXIT_ERROR) that a task was cancelled or
-    lost, or that Ganger itself failed.
+    124 says that the time given was over first, or a task's own; 125 (or GANGER_EXIT_ERROR) that a task was
+    cancelled, lost or never started, or that Ganger itself failed.
     """
     from ganger.errors import WaitTimeout
     from ganger.wording import describe_end

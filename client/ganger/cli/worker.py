@@ -1,8 +1,8 @@
-"""This module is `ganger worker ls` and `ganger worker start`."""
+"""This module is `ganger worker ls`, `ganger worker start` and `ganger worker fence`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,11 @@ COLUMNS = (
     Column("HOST", least=8),
 )
 
+WHAT_FENCING_MEANS = (
+    "Fencing worker {} says that nothing of it runs any more. Its tasks start elsewhere or fail at once;\n"
+    "if its host is alive after all, they run twice. Is the host certainly dead?"
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
@@ -38,6 +43,9 @@ def add_to(app: typer.Typer) -> None:
         context_settings=PASS_ON,
         add_help_option=False,
     )(start)
+    group.command("fence", short_help="give up a lost worker", epilog="Example: ganger worker fence w1")(
+        fence
+    )
     app.add_typer(group, name="worker")
 
 
@@ -61,6 +69,31 @@ def ls(context: typer.Context, output: OutputOption = Output.TABLE, quiet: Quiet
 def start(context: typer.Context) -> None:
     """Start a worker; its own options: ganger worker start --help."""
     become("ganger_worker", context.args, session_of(context))
+
+
+def fence(
+    context: typer.Context,
+    worker: Annotated[str, typer.Argument(help="Its name or id.", metavar="WORKER")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Declare a LOST worker's host dead, so that what waits for it goes on: elsewhere, or as failed.
+
+    Only for a host that is off, or that you have made sure runs nothing of Ganger any more: tasks that still
+    run there would run twice. To end a worker that answers, stop it instead.
+    """
+    from ganger_core.domain.errors import Invalid
+
+    if not yes and not render.confirmed(WHAT_FENCING_MEANS.format(clean(worker))):
+        raise Invalid(f"worker {clean(worker)} is not fenced: say --yes if its host is certainly dead")
+    with session_of(context).client() as client:
+        attempts = client.fence(worker)
+    if output is Output.JSON:
+        render.document({"worker": worker, "attempts": attempts})
+    else:
+        render.say(
+            f"worker {clean(worker)} is fenced: {attempts} attempt{'' if attempts == 1 else 's'} given up"
+        )
 
 
 def _cells(worker: WorkerView) -> list[str]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import typer
+
+from ganger.build import signal_number, task_spec
 from ganger.cli import exits
 from ganger.cli.ids import parse_ids
-from ganger.cli.task_options import read_env, read_workdir
+from ganger.cli.task_options import Asked, asks_for_task, read_env, read_workdir
 from ganger.errors import TaskFailed
 from ganger.wording import describe_end, short_end
 from ganger_core.domain.errors import Invalid
-from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Outcome, OutcomeKind, Task, TaskSpec
+from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import NO_LIMITS, Limits, OnWorkerLost, Outcome, OutcomeKind, Task, TaskSpec
 
 KIND = OutcomeKind
 
@@ -75,6 +79,11 @@ def test_last_is_asked_for_only_when_named() -> None:
         (Outcome(KIND.CANCELLED, 143, 15), TaskState.CANCELLED, 125),
         (Outcome(KIND.CANCELLED), TaskState.CANCELLED, 125),
         (Outcome(KIND.LOST), TaskState.FAILED, 125),
+        (Outcome(KIND.TIMED_OUT, 143, 15), TaskState.TIMED_OUT, 124),
+        (Outcome(KIND.TIMED_OUT, 0), TaskState.TIMED_OUT, 124),
+        (Outcome(KIND.EXPIRED), TaskState.EXPIRED, 125),
+        (Outcome(KIND.UNKILLABLE), TaskState.FAILED, 125),
+        (Outcome(KIND.UNKILLABLE, 0), TaskState.FAILED, 125),
         (None, TaskState.CANCELLED, 125),
         (None, TaskState.SUCCEEDED, 0),
     ],
@@ -107,6 +116,11 @@ def test_the_code_of_our_own_failures_can_be_chosen(value: str, code: int) -> No
         (a_task(Outcome(KIND.CANCELLED, 143, 15, "cancelled by me: enough")), "was cancelled by me: enough"),
         (a_task(Outcome(KIND.CANCELLED, message="enough")), "was cancelled: enough"),
         (a_task(Outcome(KIND.LOST, message="gone")), "was lost: gone"),
+        (a_task(Outcome(KIND.TIMED_OUT, 143, 15, "ran longer than 9s")), "timed out: ran longer than 9s"),
+        (a_task(Outcome(KIND.EXPIRED)), "expired before it started"),
+        (a_task(Outcome(KIND.UNKILLABLE, message="17 lives")), "cannot be ended: 17 lives"),
+        (a_task(None, TaskState.TIMED_OUT), "timed out"),
+        (a_task(None, TaskState.EXPIRED), "expired before it started"),
         (a_task(Outcome(KIND.EXIT_NONZERO, 3), reason="placed by planner"), "failed with exit code 3"),
         (a_task(Outcome(KIND.OK, 0, log_incomplete=True)), "succeeded (part of its output is missing)"),
         (a_task(None, TaskState.RUNNING), "goes on"),
@@ -129,6 +143,11 @@ def test_how_tasks_ended(task: Task, text: str) -> None:
         (Outcome(KIND.LAUNCH_FAILED, 127), "launch failed"),
         (Outcome(KIND.CANCELLED, message="cancelled by me"), "cancelled by me"),
         (Outcome(KIND.LOST), "lost"),
+        (
+            Outcome(KIND.TIMED_OUT, 143, 15, "ran longer than its limit of 9s"),
+            "ran longer than its limit of 9s",
+        ),
+        (Outcome(KIND.EXPIRED), "expired"),
     ],
 )
 def test_ends_for_tables(outcome: Outcome, text: str) -> None:
@@ -147,3 +166,61 @@ def test_folders_become_absolute() -> None:
     assert read_workdir("") == ""
     assert read_workdir(None) == os.getcwd()
     assert read_workdir("/data/../x") == "/x"
+
+
+@pytest.mark.parametrize("kind", KIND)
+def test_every_end_has_words(kind: OutcomeKind) -> None:
+    assert describe_end(a_task(Outcome(kind)))
+
+
+@pytest.mark.parametrize("state", TaskState)
+def test_every_state_has_words_without_an_outcome(state: TaskState) -> None:
+    goes_on = describe_end(a_task(None, state)) == "goes on"
+    assert goes_on == (state not in TASK_FINAL)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("INT", 2), ("sigterm", 15), ("SIGUSR1", 10), ("9", 9), (15, 15), ("64", 64)]
+)
+def test_signals(value: str | int, number: int) -> None:
+    assert signal_number(value) == number
+
+
+@pytest.mark.parametrize("value", ["", "0", 0, "65", "-1", "SIG", "SIG_DFL", "HANG", "9.5", "9" * 30])
+def test_what_is_no_signal(value: str | int) -> None:
+    with pytest.raises(Invalid, match="signal"):
+        signal_number(value)
+
+
+def test_limits_of_a_task() -> None:
+    plain = task_spec(["true"])
+    assert (plain.limits, plain.on_worker_lost) == (NO_LIMITS, OnWorkerLost.BY_AGE)
+    spec = task_spec(
+        ["true"], time="1h30m", queue_timeout=90, grace="0", lost_after=2.5, on_worker_lost="requeue"
+    )
+    assert spec.limits == Limits(run_s=5400.0, queue_s=90.0, grace_s=0.0, lost_after_s=2.5)
+    assert spec.on_worker_lost is OnWorkerLost.REQUEUE
+    assert task_spec(["true"], on_worker_lost=OnWorkerLost.WAIT).on_worker_lost is OnWorkerLost.WAIT
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"time": "soon"}, "time"),
+        ({"time": -1}, "time"),
+        ({"queue_timeout": "1x"}, "queue_timeout"),
+        ({"grace": float("nan")}, "grace"),
+        ({"lost_after": "0.5s"}, "lost_after"),
+        ({"on_worker_lost": "panic"}, "on_worker_lost"),
+    ],
+)
+def test_limits_that_are_none(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid, match=field):
+        task_spec(["true"], **options)
+
+
+def test_a_verb_cannot_take_an_option_of_its_task() -> None:
+    def verb(context: typer.Context, asked: Asked, grace: str = "") -> None: ...
+
+    with pytest.raises(TypeError, match="verb has an option"):
+        asks_for_task(verb)

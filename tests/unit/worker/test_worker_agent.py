@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,8 @@ def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
 
 
-def start(state: AttemptState = AttemptState.ASSIGNED) -> StartOrder:
-    return StartOrder(REF, TaskSpec(("true",)), LEASE_S, state)
+def start(state: AttemptState = AttemptState.ASSIGNED, *, lease_s: float = LEASE_S) -> StartOrder:
+    return StartOrder(REF, TaskSpec(("true",)), lease_s, state)
 
 
 def ended(**how: object) -> Exit:
@@ -171,11 +172,48 @@ def test_a_restarted_worker_adopts_and_learns_the_order_by_the_sync(room: Room) 
     assert room.agent.recovered.is_set()
     (told,) = room.told()
     assert (told.kind, room.agent.holding()) == (ReportKind.STARTED, [REF])
-    room.agent.renew([REF], 1_000.0, 60.0)
-    assert room.executor.extended == [(REF, 1_060.0)]
+    room.agent.renew([REF], 1_000.0)
+    assert room.executor.extended == [], "nobody has said yet how long its lease is, or whether it has one"
     room.order(start(AttemptState.RUNNING), sync=True)
-    room.agent.renew([REF, AttemptRef(9, 9)], 2_000.0, 60.0)
+    assert [ref for ref, _ in room.executor.extended] == [REF]
+    assert boottime() < room.executor.extended[0][1] <= boottime() + LEASE_S
+    room.agent.renew([REF, AttemptRef(9, 9)], 2_000.0)
     assert room.executor.extended[1:] == [(REF, 2_000.0 + LEASE_S)]
+
+
+def test_an_attempt_without_a_lease_is_not_renewed(room: Room) -> None:
+    room.order(start(lease_s=0.0))
+    assert [launch.deadline_s for launch in room.executor.started] == [inf]
+    room.agent.on_started([Started(REF, boottime())])
+    room.agent.renew([REF], 1_000.0)
+    assert room.executor.extended == []
+
+
+def test_a_later_order_takes_the_lease_away_and_gives_it_back(room: Room) -> None:
+    room.order(start())
+    room.agent.on_started([Started(REF, boottime())])
+    room.order(start(AttemptState.RUNNING, lease_s=0.0))
+    assert room.executor.extended == [(REF, inf)]
+    room.agent.renew([REF], 1_000.0)
+    assert room.executor.extended == [(REF, inf)]
+    room.order(start(AttemptState.RUNNING))  # a master from a backup knows no better, and will act on it
+    room.agent.renew([REF], 1_000.0)
+    assert room.executor.extended[2:] == [(REF, 1_000.0 + LEASE_S)]
+    assert room.kinds() == [ReportKind.STARTED]
+
+
+def test_a_draining_worker_takes_nothing_new_and_keeps_what_it_has(room: Room) -> None:
+    room.order(start())
+    room.agent.draining.set()
+    other = StartOrder(AttemptRef(2, 1), TaskSpec(("true",)), LEASE_S)
+    room.order(other)
+    assert [(told.ref, told.kind, told.message) for told in room.told()] == [
+        (REF, ReportKind.ACCEPTED, ""),
+        (other.ref, ReportKind.REJECTED, "worker w1 is draining"),
+    ]
+    assert [launch.order.ref for launch in room.executor.started] == [REF]
+    room.agent.on_recovered([], [])  # what it had accepted is started, also by a new keeper
+    assert [launch.order.ref for launch in room.executor.started] == [REF, REF]
 
 
 def test_the_reason_of_a_stop_is_told_with_the_end(room: Room) -> None:
@@ -187,6 +225,8 @@ def test_the_reason_of_a_stop_is_told_with_the_end(room: Room) -> None:
         (30.0, Cause.ORDER),
         (10.0, Cause.ORDER),
     ]
+    room.agent.on_recovered([Started(REF, boottime())], [])  # the keeper may have missed both
+    assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped[2:]] == [(10.0, Cause.ORDER)]
     room.agent.on_ended([ended(code=None, signal=15, cause=Cause.ORDER)])
     (told,) = room.told()
     assert told.outcome is not None
@@ -224,6 +264,16 @@ def test_a_refused_report_stops_what_lives_and_forgets_what_is_over(room: Room) 
     assert room.executor.forgotten == [REF]
 
 
+def test_a_stop_that_overtook_the_start_is_given_again(room: Room) -> None:
+    room.order(start())
+    room.acknowledge({REF: "stale"})  # by another thread, it may be before the start has left for the keeper
+    assert len(room.executor.stopped) == 1
+    room.agent.on_started([Started(REF, boottime())])
+    assert [stop.cause for stop in room.executor.stopped[1:]] == [Cause.UNWANTED]
+    room.agent.on_started([Started(REF, boottime())])
+    assert len(room.executor.stopped) == 2
+
+
 def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
     room.order(start())
     room.agent.on_ended([ended()])
@@ -240,4 +290,5 @@ def test_shutdown_stops_what_lives(room: Room) -> None:
     room.agent.on_ended([ended(code=None, signal=15, cause=Cause.SHUTDOWN)])
     assert room.agent.wait_over(0.0, reported=False)
     assert not room.agent.wait_over(0.0, reported=True)
-    assert room.kinds() == [ReportKind.LOST]
+    (told,) = room.told()
+    assert (told.kind, told.report(boottime()).orderly) == (ReportKind.LOST, True)

@@ -1,4 +1,4 @@
-"""This module tests every pair of what a worker is told and what it holds."""
+"""This module tests what a worker makes of what its executor says: what it holds, and how attempts ended."""
 
 from __future__ import annotations
 
@@ -6,97 +6,16 @@ import signal
 
 import pytest
 
-from ganger_core.domain.states import AttemptState
-from ganger_core.domain.task import (
-    AttemptRef,
-    Order,
-    OrderBatch,
-    Outcome,
-    OutcomeKind,
-    ReportKind,
-    StartOrder,
-    StopOrder,
-    TaskSpec,
-)
+from ganger_core.domain.task import AttemptRef, Outcome, OutcomeKind, ReportKind, StartOrder, TaskSpec
 from ganger_worker.attempts import Held, Stage
-from ganger_worker.decisions import Halt, Tell, TellAgain, clean, conclude, reconcile, settle
+from ganger_worker.decisions import Halt, Tell, clean, conclude, reconcile, sterner
 from ganger_worker.executors.base import Cause, Exit, Launch, Started, Stop
 
 REF = AttemptRef(7, 2)
 LEASE_FROM_S, LEASE_S = 990.0, 300.0
-ASKED = StopOrder(REF, 30.0, "cancelled by ann")
 STOP = Stop(REF, 30.0, Cause.ORDER)
-UNWANTED = Stop(REF, 5.0, Cause.UNWANTED)
-
-
-def asked(state: AttemptState) -> StartOrder:
-    return StartOrder(REF, TaskSpec(("true",)), LEASE_S, state)
-
-
-ASSIGNED, STARTING, RUNNING = map(asked, (AttemptState.ASSIGNED, AttemptState.STARTING, AttemptState.RUNNING))
+ASSIGNED = StartOrder(REF, TaskSpec(("true",)), LEASE_S)
 LAUNCH = Launch(ASSIGNED, LEASE_FROM_S + LEASE_S)
-NO_TRACE = Tell(REF, ReportKind.LOST, "this worker has no trace of it")
-NOT_COUNTED = "the master does not count on it any more"
-
-HELD: dict[str, Held | None] = {
-    "nothing": None,
-    "starting": Held(REF, Stage.STARTING, ASSIGNED),
-    "running": Held(REF, Stage.RUNNING, ASSIGNED),
-    "stopping": Held(REF, Stage.RUNNING, ASSIGNED, stop=STOP),
-    "over": Held(REF, Stage.OVER, ASSIGNED),
-}
-
-# What the master sends, what the worker holds, what the worker does in an increment; and in a sync, where that differs.
-TABLE: list[tuple[tuple[Order, ...], str, list[object]]] = [
-    ((ASSIGNED,), "nothing", [LAUNCH]),
-    ((ASSIGNED,), "starting", [TellAgain(REF, ASSIGNED)]),
-    ((ASSIGNED,), "running", [TellAgain(REF, ASSIGNED)]),
-    ((ASSIGNED,), "stopping", [TellAgain(REF, ASSIGNED)]),
-    ((ASSIGNED,), "over", [TellAgain(REF, ASSIGNED)]),
-    ((STARTING,), "nothing", [NO_TRACE]),
-    ((STARTING,), "starting", [TellAgain(REF, STARTING)]),
-    ((STARTING,), "running", [TellAgain(REF, STARTING)]),
-    ((STARTING,), "stopping", [TellAgain(REF, STARTING)]),
-    ((STARTING,), "over", [TellAgain(REF, STARTING)]),
-    ((RUNNING,), "nothing", [NO_TRACE]),
-    ((RUNNING,), "starting", [TellAgain(REF, RUNNING)]),
-    ((RUNNING,), "running", [TellAgain(REF, RUNNING)]),
-    ((RUNNING,), "stopping", [TellAgain(REF, RUNNING)]),
-    ((RUNNING,), "over", [TellAgain(REF, RUNNING)]),
-    ((ASKED,), "nothing", [NO_TRACE]),
-    ((ASKED,), "starting", [Halt(STOP, ASKED.reason)]),
-    ((ASKED,), "running", [Halt(STOP, ASKED.reason)]),
-    ((ASKED,), "stopping", [Halt(STOP, ASKED.reason)]),
-    ((ASKED,), "over", [TellAgain(REF)]),
-    ((ASSIGNED, ASKED), "nothing", [Tell(REF, ReportKind.REVOKED, "stopped before it started")]),
-    ((ASSIGNED, ASKED), "starting", [TellAgain(REF, ASSIGNED), Halt(STOP, ASKED.reason)]),
-    ((ASSIGNED, ASKED), "running", [TellAgain(REF, ASSIGNED), Halt(STOP, ASKED.reason)]),
-    ((ASSIGNED, ASKED), "stopping", [TellAgain(REF, ASSIGNED), Halt(STOP, ASKED.reason)]),
-    ((ASSIGNED, ASKED), "over", [TellAgain(REF, ASSIGNED), TellAgain(REF)]),
-    ((), "nothing", []),
-    ((), "starting", []),
-    ((), "running", []),
-    ((), "stopping", []),
-    ((), "over", []),
-]
-ONLY_IN_SYNC: dict[tuple[tuple[Order, ...], str], list[object]] = {
-    ((), "starting"): [Halt(UNWANTED, NOT_COUNTED)],
-    ((), "running"): [Halt(UNWANTED, NOT_COUNTED)],
-}
-
-
-@pytest.mark.parametrize("sync", [False, True], ids=["increment", "sync"])
-@pytest.mark.parametrize(("orders", "held", "actions"), TABLE)
-def test_settle(orders: tuple[Order, ...], held: str, actions: list[object], sync: bool) -> None:
-    mine = HELD[held]
-    table = {} if mine is None else {REF: mine}
-    expected = ONLY_IN_SYNC.get((orders, held), actions) if sync else actions
-    assert settle(OrderBatch(1, sync, orders), table, LEASE_FROM_S) == expected
-
-
-def test_the_table_is_complete() -> None:
-    orders = {row[0] for row in TABLE}
-    assert {(row[0], row[1]) for row in TABLE} == {(o, h) for o in orders for h in HELD}
 
 
 RECONCILED: list[tuple[str, str, list[object]]] = [
@@ -154,6 +73,32 @@ def test_reconcile(keeper: str, held: str, actions: list[object]) -> None:
             {"signal": 15, "cause": Cause.ORDER},
             Outcome(OutcomeKind.CANCELLED, exit_code=143, signal=signal.SIGTERM, message="why"),
         ),
+        (
+            {"signal": 9, "cause": Cause.LIMIT, "limit_s": 90.0},
+            Outcome(
+                OutcomeKind.TIMED_OUT, exit_code=137, signal=9, message="ran longer than its limit of 90s"
+            ),
+        ),
+        (
+            {"code": 0, "cause": Cause.LIMIT, "limit_s": 1_234_567.5},
+            Outcome(OutcomeKind.TIMED_OUT, exit_code=0, message="ran longer than its limit of 1234567.5s"),
+        ),
+        (
+            {"cause": Cause.ORDER, "unkillable": (17, 18)},
+            Outcome(OutcomeKind.UNKILLABLE, message="still alive on worker w1 long after SIGKILL: 17, 18"),
+        ),
+        (
+            {"code": 0, "unkillable": (17,)},
+            Outcome(
+                OutcomeKind.UNKILLABLE,
+                exit_code=0,
+                message="still alive on worker w1 long after SIGKILL: 17",
+            ),
+        ),
+        (
+            {"cause": Cause.LEASE, "unkillable": (17,)},
+            Outcome(OutcomeKind.UNKILLABLE, message="still alive on worker w1 long after SIGKILL: 17"),
+        ),
     ],
 )
 def test_how_an_exit_is_told(how: dict[str, object], outcome: Outcome) -> None:
@@ -162,17 +107,33 @@ def test_how_an_exit_is_told(how: dict[str, object], outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "message"),
+    ("cause", "message", "orderly"),
     [
-        (Cause.SHUTDOWN, "worker shut down"),
-        (Cause.LEASE, "its lease was over"),
-        (Cause.KEEPER, "its keeper died"),
-        (Cause.UNWANTED, NOT_COUNTED),
+        (Cause.SHUTDOWN, "worker shut down", True),
+        (Cause.LEASE, "its lease was over", True),
+        (Cause.KEEPER, "its keeper died", False),
+        (Cause.UNWANTED, "the master does not count on it any more", True),
     ],
 )
-def test_what_was_stopped_by_ourselves_is_lost(cause: Cause, message: str) -> None:
+def test_what_was_stopped_by_ourselves_is_lost(cause: Cause, message: str, orderly: bool) -> None:
     end = conclude(Exit(REF, 1.0, 2.0, cause, signal=15), "", "w1")
     assert (end.kind, end.message, end.outcome) == (ReportKind.LOST, message, None)
+    assert end.orderly is orderly
+
+
+def test_every_cause_has_a_meaning() -> None:
+    ends = {cause: conclude(Exit(REF, 1.0, 2.0, cause, code=0), "", "w1") for cause in Cause}
+    assert all(end.kind is ReportKind.LOST or end.outcome != OK for end in ends.values())
+
+
+OK = Outcome(OutcomeKind.OK, exit_code=0)
+
+
+def test_several_stops_are_one() -> None:
+    assert sterner(None, STOP) == STOP
+    later = Stop(REF, 5.0, Cause.SHUTDOWN, signal.SIGINT)
+    assert sterner(STOP, later) == Stop(REF, 5.0, Cause.ORDER, signal.SIGINT)
+    assert sterner(later, STOP) == Stop(REF, 5.0, Cause.SHUTDOWN, signal.SIGTERM)
 
 
 def test_messages_can_be_sent_and_stored() -> None:

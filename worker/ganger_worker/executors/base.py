@@ -5,6 +5,7 @@ All times are seconds on CLOCK_BOOTTIME of this host.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,12 +21,13 @@ class Cause(StrEnum):
     UNWANTED = "unwanted"  # the master does not count on it any more
     SHUTDOWN = "shutdown"  # the worker shuts down
     LEASE = "lease"  # its lease is over
+    LIMIT = "limit"  # it ran longer than its run limit
     KEEPER = "keeper"  # its keeper died
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start this attempt; its lease is over at `deadline_s` unless that is extended."""
+    """Start this attempt; its lease is over at `deadline_s` unless that is extended. Infinity stands for no lease."""
 
     order: StartOrder
     deadline_s: float
@@ -33,11 +35,15 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End an attempt: SIGTERM to everything it started, SIGKILL `grace_s` later."""
+    """End an attempt: `signal` to everything it started, SIGKILL `grace_s` later.
+
+    Of several stops the first cause counts, and the grace that ends first; each signal is sent once.
+    """
 
     ref: AttemptRef
     grace_s: float
     cause: Cause
+    signal: int = signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """An attempt is over: nothing of it lives.
+    """An attempt is over: nothing of it lives, or `unkillable` names what lives on long after SIGKILL.
 
     Exactly one of `code`, `signal` and `launch` (125, 126 or 127, with `why`) says how; none of them when nobody
-    saw it end. `cause` is why it was told to stop before it ended by itself, None when it was not.
+    saw it end. `cause` is why it was told to stop before it ended by itself, None when it was not; `limit_s` its
+    run limit, if it had one.
     """
 
     ref: AttemptRef
@@ -64,6 +71,8 @@ class Exit:
     signal: int | None = None
     launch: int | None = None
     why: str = ""
+    limit_s: float | None = None
+    unkillable: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ class Executor(Protocol):
         ...
 
     def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
-        """Set new ends of leases."""
+        """Set new ends of leases; infinity for none."""
         ...
 
     def forget(self, refs: Sequence[AttemptRef]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ganger_worker.keeper_client import KeeperClient, Message
 
 INHERITED = frozenset(("PATH", "HOME", "LANG", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ"))
 """What an attempt gets of the worker's environment, beside LC_*."""
+LIMIT_GRACE_S = 30.0  # between TERM and KILL at the run limit, unless the task says otherwise
 
 
 def base_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -58,12 +60,16 @@ class ProcessExecutor:
 
     def stop(self, stops: Sequence[Stop]) -> None:
         """Have the keeper end these."""
-        items = [{**_named(s.ref), "grace": s.grace_s, "cause": s.cause.value} for s in stops]
+        items = [
+            {**_named(s.ref), "grace": s.grace_s, "cause": s.cause.value, "signal": int(s.signal)}
+            for s in stops
+        ]
         self._keeper.send("stop", attempts=items)
 
     def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
         """Move the ends of leases."""
-        self._keeper.send("extend", attempts=[{**_named(ref), "deadline": when} for ref, when in deadlines])
+        items = [{**_named(ref), "deadline": _deadline(when)} for ref, when in deadlines]
+        self._keeper.send("extend", attempts=items)
 
     def forget(self, refs: Sequence[AttemptRef]) -> None:
         """Acknowledge these exits and remove what nobody needs of their files."""
@@ -85,7 +91,9 @@ class ProcessExecutor:
             "command": spec.command,
             "env": env,
             "cwd": spec.workdir or f"{place}/work",
-            "deadline": launch.deadline_s,
+            "deadline": _deadline(launch.deadline_s),
+            "limit": spec.limits.run_s or None,
+            "grace": LIMIT_GRACE_S if spec.limits.grace_s is None else spec.limits.grace_s,
         }
 
     def _on_message(self, message: Message) -> None:
@@ -110,6 +118,10 @@ def _named(ref: AttemptRef) -> dict[str, Any]:
     return {"task": ref.task_id, "token": ref.token}
 
 
+def _deadline(when_s: float) -> float | None:
+    return None if when_s == math.inf else when_s  # JSON knows no infinity
+
+
 def _ref(item: Message) -> AttemptRef:
     return AttemptRef(item["task"], item["token"])
 
@@ -128,4 +140,6 @@ def _exit(item: Message) -> Exit:
         signal=item.get("signal"),
         launch=item.get("launch"),
         why=item.get("why", ""),
+        limit_s=item.get("limit"),
+        unkillable=tuple(item.get("unkillable", ())),
     )
