@@ -53,24 +53,33 @@ class Leases(RuleBasedStateMachine):
         self.master = OneThreadMaster(self.folder, self.clock)
         self.master.register(*WORKERS)
 
-    @rule(cpus=st.sampled_from([1, 1, 2, 3]))
-    def submit(self, cpus: int) -> None:
-        self.requests += 1
-        self.master.submit(a_spec(cpus=cpus), request_id=f"r{self.requests}")
-
-    @rule()
-    def cycle(self) -> None:
+    @rule(cpus=st.lists(st.sampled_from([1, 1, 2, 3]), max_size=2), told=st.booleans())
+    def work_comes(self, cpus: list[int], told: bool) -> None:
+        """Tasks are submitted, both workers show that they are there, a cycle assigns; perhaps the orders leave."""
+        for amount in cpus:
+            self.requests += 1
+            self.master.submit(a_spec(cpus=amount), request_id=f"r{self.requests}")
+        for worker in WORKERS:
+            self._heartbeat(worker, [ref for ref, held in self.held.items() if held.told])
         self.master.run_cycle()
         for attempt in self.master.state.attempts.values():
             if attempt.is_live and attempt.ref not in self.held:
                 worker = next(w for w in WORKERS if w.id == attempt.worker_id)
-                cpus = self.master.task(attempt.ref.task_id).spec.resources.cpu_milli
-                self.held[attempt.ref] = Held(worker, cpus, self.now + RESERVATION_S, self.now)
+                milli = self.master.task(attempt.ref.task_id).spec.resources.cpu_milli
+                self.held[attempt.ref] = Held(worker, milli, self.now + RESERVATION_S, self.now)
                 self.on_the_way.add(attempt.ref)
+        for number in range(len(WORKERS)) if told else ():
+            self.orders_leave(number)
 
-    @rule(step=st.sampled_from(BOUNDS), beside=st.sampled_from([-0.5, 0.0, 0.5]))
-    def time_goes_by(self, step: float, beside: float) -> None:
+    @rule(
+        step=st.sampled_from(BOUNDS),
+        beside=st.sampled_from([-0.5, 0.0, 0.5]),
+        sweep=st.sampled_from([True, True, False]),
+    )
+    def time_goes_by(self, step: float, beside: float, sweep: bool) -> None:
         self.clock.advance(max(0.25, step + beside))
+        if sweep:
+            self.sweep()
 
     @rule(number=NUMBERS)
     def orders_leave(self, number: int) -> None:
@@ -98,14 +107,7 @@ class Leases(RuleBasedStateMachine):
         """The worker lists some of what it was told, and may list what is no longer its own."""
         told = [ref for ref, held in self.held.items() if held.told]
         listed = data.draw(st.lists(st.sampled_from(told + self.gone), unique=True)) if told else []
-        mine = {ref for ref, held in self.held.items() if held.worker is WORKERS[number]}
-        renewed, _ = self.master.registry.heartbeat(WORKERS[number].id, WorkerUsage(), listed, self.now)
-        assert set(renewed) == set(listed) & mine, (
-            "a heartbeat renews exactly what it lists and what is live here"
-        )
-        for ref in mine:
-            if self.held[ref].told:
-                self.held[ref].lease_from_s = self.now
+        self._heartbeat(WORKERS[number], listed)
 
     @precondition(lambda self: any(held.told for held in self.held.values()))
     @rule(data=st.data(), how=st.sampled_from(["started", "ended", "failed", "lost", "revoked"]))
@@ -186,6 +188,14 @@ class Leases(RuleBasedStateMachine):
     def now(self) -> float:
         """Steady seconds."""
         return self.clock.now().steady_s
+
+    def _heartbeat(self, worker: WorkerProfile, listed: list[AttemptRef]) -> None:
+        mine = {ref for ref, held in self.held.items() if held.worker is worker}
+        renewed, _ = self.master.registry.heartbeat(worker.id, WorkerUsage(), listed, self.now)
+        assert set(renewed) == set(listed) & mine, "a heartbeat renews exactly what it lists and what is live here"
+        for ref in mine:
+            if self.held[ref].told:
+                self.held[ref].lease_from_s = self.now
 
     def _told(self, refs: set[AttemptRef]) -> None:
         for ref in refs:

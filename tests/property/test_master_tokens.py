@@ -18,7 +18,7 @@ from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.task import AttemptRef, Report, ReportKind
 from ganger_master.backup import back_up
-from ganger_master.changes import LoseAttempt, Withdraw
+from ganger_master.changes import LoseAttempt, SettleLog, Withdraw
 from ganger_master.cleanup import LEASE_MARGIN_S
 from ganger_master.restore import restore
 from testkit.builders import a_spec, a_worker, ended, lost, started
@@ -36,7 +36,7 @@ class Known:
 
     tokens: dict[int, int] = field(default_factory=dict)
     live: dict[int, str] = field(default_factory=dict)  # assigned, accepted or started
-    final: set[int] = field(default_factory=set)
+    waits_for_log: set[int] = field(default_factory=set)
 
 
 class Tokens(RuleBasedStateMachine):
@@ -76,8 +76,8 @@ class Tokens(RuleBasedStateMachine):
             self.ever.append(attempt.ref)
 
     @precondition(lambda self: self.ever)
-    @rule(data=st.data(), kind=KINDS, mine=st.sampled_from([True, True, True, False]))
-    def report(self, data: st.DataObject, kind: str, mine: bool) -> None:
+    @rule(data=st.data(), kind=KINDS, mine=st.sampled_from([True, True, True, False]), log=st.booleans())
+    def report(self, data: st.DataObject, kind: str, mine: bool, log: bool) -> None:
         """Of any attempt that there ever was: the current one's own is taken, everything else is refused."""
         ref = data.draw(st.sampled_from(self.ever))
         report = {
@@ -99,13 +99,29 @@ class Tokens(RuleBasedStateMachine):
                 self.master.report(worker, report)
             assert self._all() == before, "a refused report changed something"
             return
-        self.master.report(worker, report)
+        self.master.report(worker, report, log_complete=log)
         if kind in AFTER:
             self.known.live[ref.task_id] = "started" if stage == "started" else AFTER[kind]
             return
         del self.known.live[ref.task_id]
-        if kind == "ended":
-            self.known.final.add(ref.task_id)
+        if kind == "ended" and not log:
+            self.known.waits_for_log.add(ref.task_id)
+        else:
+            assert self.master.task(ref.task_id).is_final == (kind == "ended")
+
+    @precondition(lambda self: self.ever)
+    @rule(data=st.data())
+    def last_log_bytes(self, data: st.DataObject) -> None:
+        """Only they make final what has ended and waits for them."""
+        ref = data.draw(st.sampled_from(self.ever))
+        waits = ref.task_id in self.known.waits_for_log and ref.token == self.known.tokens[ref.task_id]
+        before = self._all()
+        self.master.apply(SettleLog(ref, incomplete=False))
+        if waits:
+            self.known.waits_for_log.discard(ref.task_id)
+            assert self.master.task(ref.task_id).is_final
+        else:
+            assert self._all() == before
 
     @precondition(lambda self: self.ever)
     @rule(data=st.data(), withdrawn=st.booleans())
