@@ -206,5 +206,5 @@ class Leases(RuleBasedStateMachine):
         self.gone.append(ref)
 
 
-Leases.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+Leases.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestLeases = Leases.TestCase
