@@ -1,4 +1,4 @@
-"""This module lets clients submit, read and cancel at once on a real cluster, and finds an order that explains all answers.
+"""This module lets clients submit, read and cancel at once on a real cluster: an order must explain all answers.
 
 The master is killed once in between. What a client repeats because no answer came is one call: it takes effect
 at one moment between its first try and its answer.
@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -74,7 +75,9 @@ class Clients:
                 elif kind == "cancel":
                     self._cancel(calls, number, f"x{number}-{count}", task_id)
                 else:
-                    self._read(calls, number, task_id if rng.random() < 0.8 else max(self.known, default=0) + 1)
+                    self._read(
+                        calls, number, task_id if rng.random() < 0.8 else max(self.known, default=0) + 1
+                    )
         except BaseException as error:
             self.failures.append(error)
             raise
@@ -89,19 +92,15 @@ class Clients:
 
     def _read(self, calls: MasterCalls, number: int, task_id: int) -> None:
         called, answer = time.monotonic(), None
-        try:
+        with suppress(NotFound):
             task = calls.status(task_id).task
             answer = Read(task.state, task.version, task.spec.name)
-        except NotFound:
-            pass
         self._note(task_id, "read", called, answer, number)
 
     def _cancel(self, calls: MasterCalls, number: int, request_id: str, task_id: int) -> None:
         called, answer = time.monotonic(), None
-        try:
+        with suppress(NotFound):
             answer = calls.cancel(request_id, task_id, "")
-        except NotFound:
-            pass
         self._note(task_id, "cancel", called, answer, number)
 
     def _note(self, task_id: int, kind: str, called: float, answer: str | Read | None, number: int) -> None:

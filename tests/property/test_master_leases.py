@@ -192,7 +192,9 @@ class Leases(RuleBasedStateMachine):
     def _heartbeat(self, worker: WorkerProfile, listed: list[AttemptRef]) -> None:
         mine = {ref for ref, held in self.held.items() if held.worker is worker}
         renewed, _ = self.master.registry.heartbeat(worker.id, WorkerUsage(), listed, self.now)
-        assert set(renewed) == set(listed) & mine, "a heartbeat renews exactly what it lists and what is live here"
+        assert set(renewed) == set(listed) & mine, (
+            "a heartbeat renews exactly what it lists and what is live here"
+        )
         for ref in mine:
             if self.held[ref].told:
                 self.held[ref].lease_from_s = self.now

@@ -65,7 +65,11 @@ def check(history: Iterable[tuple[int, Op]]) -> list[str]:
         tasks[task_id].append(op)
         if op.kind == "submit" and not op.is_open and isinstance(op.answer, str):
             labels[op.answer].add(task_id)
-    wrong = [f"{label} was submitted once and became {sorted(ids)}" for label, ids in labels.items() if len(ids) > 1]
+    wrong = [
+        f"{label} was submitted once and became {sorted(ids)}"
+        for label, ids in labels.items()
+        if len(ids) > 1
+    ]
     for task_id, ops in sorted(tasks.items()):
         if not explains(ops):
             wrong.append(f"no order explains task {task_id}: " + "; ".join(map(_told, shortest(ops))))

@@ -27,7 +27,12 @@ def cancel(called: float, returned: float, state: TaskState | None) -> Op:
 
 
 RIGHT = {
-    "one after another": [submit(0, 1), read(2, 3, PENDING), cancel(4, 5, CANCELLED), read(6, 7, CANCELLED, 2)],
+    "one after another": [
+        submit(0, 1),
+        read(2, 3, PENDING),
+        cancel(4, 5, CANCELLED),
+        read(6, 7, CANCELLED, 2),
+    ],
     "read before it was there": [read(0, 1, None), submit(2, 3)],
     "a read and a submit at once, either way": [submit(0, 3), read(1, 2, None), read(1, 2, PENDING)],
     "two reads at once that overtake each other": [
@@ -38,7 +43,11 @@ RIGHT = {
     "it is lost and waits again": [submit(0, 1), read(2, 3, RUNNING, 3), read(4, 5, PENDING, 4)],
     "a cancel that finds it over": [submit(0, 1), read(2, 3, RUNNING, 3), cancel(4, 5, SUCCEEDED)],
     "a cancel of what runs": [submit(0, 1), cancel(2, 3, STOPPING), read(4, 5, CANCELLED, 5)],
-    "a cancel that came too late to stop it": [submit(0, 1), cancel(2, 3, STOPPING), read(4, 5, SUCCEEDED, 5)],
+    "a cancel that came too late to stop it": [
+        submit(0, 1),
+        cancel(2, 3, STOPPING),
+        read(4, 5, SUCCEEDED, 5),
+    ],
     "a submit without an answer that was carried out": [submit(0, inf), read(2, 3, PENDING)],
     "a submit without an answer that was not": [submit(0, inf), read(2, 3, None)],
     "a cancel without an answer, seen only later": [
@@ -47,15 +56,28 @@ RIGHT = {
         read(3, 4, PENDING),
         read(5, 6, CANCELLED, 2),
     ],
-    "a read amid a cancel": [submit(0, 1), cancel(2, 9, STOPPING), read(3, 4, STOPPING, 4), read(3, 4, RUNNING, 3)],
+    "a read amid a cancel": [
+        submit(0, 1),
+        cancel(2, 9, STOPPING),
+        read(3, 4, STOPPING, 4),
+        read(3, 4, RUNNING, 3),
+    ],
     "a repeated submission": [submit(0, 1), submit(2, 3), read(4, 5, PENDING)],
 }
 
 WRONG = {
     "a read goes back": [submit(0, 1), read(2, 3, RUNNING, 3), read(4, 5, SCHEDULED, 2)],
     "a read goes back to nothing": [submit(0, 1), read(2, 3, PENDING), read(4, 5, None)],
-    "a cancel was acknowledged and then not seen": [submit(0, 1), cancel(2, 3, CANCELLED), read(4, 5, PENDING)],
-    "a stop was acknowledged and then not seen": [submit(0, 1), cancel(2, 3, STOPPING), read(4, 5, RUNNING, 9)],
+    "a cancel was acknowledged and then not seen": [
+        submit(0, 1),
+        cancel(2, 3, CANCELLED),
+        read(4, 5, PENDING),
+    ],
+    "a stop was acknowledged and then not seen": [
+        submit(0, 1),
+        cancel(2, 3, STOPPING),
+        read(4, 5, RUNNING, 9),
+    ],
     "a submit was acknowledged and is not there": [submit(0, 1), read(2, 3, None)],
     "a cancel of what was acknowledged finds nothing": [submit(0, 1), cancel(2, 3, None)],
     "an end is taken back": [submit(0, 1), read(2, 3, SUCCEEDED, 4), read(4, 5, RUNNING, 5)],
