@@ -19,6 +19,7 @@ FILES = sorted(FOLDER.glob("*.txt"))
 
 SHOWS = {
     "order-long-on-its-way": "told orders wait for no lease",
+    "order-waits-for-a-slow-commit": "lease from before the wait",
     "registration-twice": "numbers of orders begin anew unnoticed",
     "suspended-host": "second grace after a suspend",
     "restart-grace": "no restart grace",
