@@ -108,16 +108,16 @@ class OrderDesk:
         return box
 
     async def _next(self, worker_id: str, box: _Mailbox) -> OrderBatch | None:
-        now = self._clock.now()
         if box.needs_sync:
             box.needs_sync = False
             ticket, orders = self._engine.desired(worker_id)
             await self._gate.passed(ticket)
             box.waiting = [(posted, order) for posted, order in box.waiting if posted > ticket]
-            leaving = self._engine.telling(worker_id, orders, now)
+            # Leases count from now, not from before the wait: the worker may have been heard since.
+            leaving = self._engine.telling(worker_id, orders, self._clock.now())
             return self._batch(worker_id, box, True, leaving)
         waiting, box.waiting = box.waiting, []
-        leaving = self._engine.telling(worker_id, (order for _, order in waiting), now)
+        leaving = self._engine.telling(worker_id, (order for _, order in waiting), self._clock.now())
         if not leaving:
             return None
         return self._batch(worker_id, box, False, leaving)

@@ -1,4 +1,4 @@
-"""This module compares the queue with a plain sort, over random pushes, removals, parking and freeing."""
+"""This module compares the queue with a plain sort, over random pushes, removals, parking, freeing and waiting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def a_task(task_id: int, owner: str, cpus: int, priority: int) -> Task:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """The model is a dict of waiting tasks and the set of parked buckets."""
+    """The model is a dict of waiting tasks, the set of parked buckets, and whether the scheduler has to look."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,12 +25,14 @@ class QueueMachine(RuleBasedStateMachine):
         self.waiting: dict[int, Task] = {}
         self.known: dict[int, Task] = {}
         self.parked: set[BucketKey] = set()
+        self.woken = False
 
     @rule(owner=st.sampled_from("ab"), cpus=st.integers(1, 3), priority=st.sampled_from([10, 50, 90]))
     def submit(self, owner: str, cpus: int, priority: int) -> None:
         task = a_task(len(self.known) + 1, owner, cpus, priority)
         self.known[task.id] = self.waiting[task.id] = task
         self.queue.push([task])
+        self.woken = True
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
@@ -47,6 +49,7 @@ class QueueMachine(RuleBasedStateMachine):
         task_id = data.draw(st.sampled_from(sorted(self.known.keys() - self.waiting.keys())))
         self.waiting[task_id] = self.known[task_id]
         self.queue.push([self.known[task_id]])
+        self.woken = True
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
@@ -54,11 +57,29 @@ class QueueMachine(RuleBasedStateMachine):
         key = BucketKey.of(self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))])
         self.queue.park([(key, "no room")], self.queue.heads(1).generation)
         self.parked.add(key)
+        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def park_by_a_plan_that_took_too_long(self) -> None:
+        """Capacity came free while it was made: its reasons are old, nothing is parked."""
+        heads = self.queue.heads(10_000)
+        self.free()
+        self.queue.park([(key, "no room") for key in heads.keys], heads.generation)
 
     @rule()
     def free(self) -> None:
         self.queue.unpark_all()
         self.parked.clear()
+        self.woken = True
+
+    @rule()
+    def wait(self) -> None:
+        """The scheduler looks: at once if it was woken, else its wait was in vain and everything is planned again."""
+        self.queue.wait_for_work(0.0)
+        if not self.woken:
+            self.parked.clear()
+        self.woken = False
 
     @rule(limit=st.integers(0, 6))
     def some_heads(self, limit: int) -> None:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
-from ganger_core.domain.states import ATTEMPT_FINAL
+from ganger_core.domain.states import ATTEMPT_FINAL, WORKER_MOVES, WorkerEvent, advance
 
 Patches = Mapping[str, Any]
 """What to put where: `package.module:name` or `package.module:Class.name`."""
@@ -61,7 +61,10 @@ def _no_restart_grace() -> Patches:
                 held = Reservation(attempt.worker_id, request, now.steady_s, -1e9, attempt.lease_s, told=True)
                 registry.reserve(attempt.ref, held)
 
-    return {"simulation.master:reserve_live": reserve_live}
+    return {
+        "simulation.master:reserve_live": reserve_live,
+        "testkit.one_thread:reserve_live": reserve_live,
+    }
 
 
 def _released_twice() -> Patches:
@@ -144,19 +147,188 @@ def _policy_forgotten() -> Patches:
     return {"ganger_master.losing:_why_final": lambda task: ""}
 
 
+def _read_before_its_ticket() -> Patches:
+    """A read answers what is not on disk yet."""
+
+    def see(self: Any, task_id: int) -> Any:
+        from ganger_master.engine import Seen
+
+        task = self._state.tasks.get(task_id)
+        if task is None:
+            return None
+        return Seen(task, self._state.attempts.get(task_id), 0, self._state.next_seq - 1)
+
+    return {"ganger_master.engine:Engine.see": see}
+
+
+def _lease_from_receipt() -> Patches:
+    """The worker counts from when an answer came, not from when it asked."""
+    from ganger_worker import agent
+
+    real = agent.Agent.renew
+
+    def renew(self: Any, refs: Any, sent_s: float) -> None:
+        real(self, refs, agent.boottime())
+
+    return {"ganger_worker.agent:Agent.renew": renew}
+
+
+def _id_issued_again() -> Patches:
+    """The counter of task ids is not on disk: a restart begins after the highest task that still waits or runs."""
+    from simulation.disk import Disk
+
+    real = Disk.load
+
+    def load(self: Any) -> Any:
+        state = real(self)
+        state.next_task_id = max(state.tasks, default=0) + 1
+        return state
+
+    return {"simulation.disk:Disk.load": load}
+
+
+def _events_before_commit() -> Patches:
+    """The feed tells what is not on disk."""
+    from simulation.master import MasterDaemon
+
+    real = MasterDaemon._submit
+
+    def submit(self: Any, ticket: int, change: Any, next_task_id: int, leaving: Any) -> None:
+        self.proc.later(0, self.feed.publish, leaving.events)
+        real(self, ticket, change, next_task_id, replace(leaving, events=()))
+
+    return {"simulation.master:MasterDaemon._submit": submit}
+
+
+def _duplicate_order_started() -> Patches:
+    """Orders are taken as often as they come, and the keeper starts a token again."""
+
+    def carry_out(self: Any, batch: Any, generation: int) -> None:
+        for order in batch.orders:
+            self._agent._held.pop(order.ref, None)
+        self._agent.carry_out(batch, self._session.lease_from_s)
+        self._generation, self.applied_seq = generation, batch.order_seq
+
+    return {
+        "ganger_worker.orders:Orders._carry_out": carry_out,
+        "ganger_worker.keeper_attempts:Attempts._may_start": lambda self, item: True,
+    }
+
+
+def _orders_before_commit() -> Patches:
+    """A worker is told to start what is not on disk."""
+    from simulation.master import MasterDaemon
+
+    real = MasterDaemon._submit
+
+    def submit(self: Any, ticket: int, change: Any, next_task_id: int, leaving: Any) -> None:
+        self.proc.later(0, self.desk.post, ticket, leaving.orders)
+        real(self, ticket, change, next_task_id, leaving)
+
+    return {"simulation.master:MasterDaemon._submit": submit}
+
+
+def _told_orders_wait_for_no_lease() -> Patches:
+    """The master counts a told order's lease from when it left, also when the worker has shown up since."""
+
+    def heartbeat(self: Any, worker_id: str, usage: Any, holding: Any, now_s: float) -> Any:
+        entry = self._workers[worker_id]
+        was_lost = entry.state == "LOST"
+        entry.state = advance(WORKER_MOVES, entry.state, WorkerEvent.HEARTBEAT)
+        entry.seen_s, entry.usage = now_s, usage
+        renewed = [ref for ref in holding if ref in entry.held]
+        for ref in renewed:
+            entry.held[ref] = replace(entry.held[ref], lease_from_s=now_s, told=True)
+        return renewed, was_lost
+
+    return {"ganger_master.registry:WorkerRegistry.heartbeat": heartbeat}
+
+
+def _lease_from_before_the_wait() -> Patches:
+    """A sync that waited for its commit counts leases from before it."""
+    from ganger_master.orders import OrderDesk
+
+    async def next_(self: Any, worker_id: str, box: Any) -> Any:
+        began = self._clock.now()
+        telling = self._engine.telling
+        engine = SimpleNamespace(
+            desired=self._engine.desired, telling=lambda worker, orders, now: telling(worker, orders, began)
+        )
+        parts = SimpleNamespace(_engine=engine, _gate=self._gate, _clock=self._clock, _batch=self._batch)
+        return await real(parts, worker_id, box)
+
+    real: Any = OrderDesk._next
+    return {"ganger_master.orders:OrderDesk._next": next_}
+
+
+def _numbers_begin_anew_unnoticed() -> Patches:
+    """A registration that arrived twice leaves the worker deaf: it takes what comes for old."""
+    from ganger_master.orders import OrderDesk
+
+    real = OrderDesk.for_heartbeat
+
+    async def for_heartbeat(self: Any, worker_id: str, incarnation: int, applied: int, holding: Any) -> Any:
+        known = self._box(worker_id, incarnation).order_seq
+        return await real(self, worker_id, incarnation, min(applied, known), holding)
+
+    return {"ganger_master.orders:OrderDesk.for_heartbeat": for_heartbeat}
+
+
+def _second_grace_after_a_suspend() -> Patches:
+    """The keeper counts the grace after a lease from when it looks, not from when the lease was over."""
+    from ganger_worker.keeper_attempts import LEASE_GRACE_S, Attempts
+
+    real = Attempts._kill_by
+
+    def kill_by(self: Any, attempt: Any, when: float) -> None:
+        late = attempt.cause == "lease"
+        real(self, attempt, max(when, self._clock() + LEASE_GRACE_S) if late else when)
+
+    return {"ganger_worker.keeper_attempts:Attempts._kill_by": kill_by}
+
+
+def _over_is_forgotten() -> Patches:
+    """A worker forgets what was over: a sync that was on its way starts it."""
+    from ganger_worker import agent
+
+    real = agent.settle
+
+    def settle(batch: Any, held: Any, lease_from_s: float, over: Any, closed: str) -> Any:
+        return real(batch, held, lease_from_s, closed=closed)
+
+    return {"ganger_worker.agent:settle": settle}
+
+
+def _keeper_forgets_what_it_left() -> Patches:
+    """A new keeper does not look after what a dead one started."""
+    return {"ganger_worker.keeper_attempts:Attempts._tend_orphaned": lambda self, now: None}
+
+
 BUGS: dict[str, Callable[[], Patches]] = {
     "ack before commit": _ack_before_commit,
+    "read before its ticket": _read_before_its_ticket,
+    "event published before commit": _events_before_commit,
+    "order told before commit": _orders_before_commit,
+    "id issued again": _id_issued_again,
+    "repeated request not known": _request_forgotten,
     "token unchecked": _token_unchecked,
+    "ended attempt moves again": _final_task_moves,
+    "cancelled task queued again": _cancel_forgotten_on_loss,
+    "reservation released twice": _released_twice,
+    "admission trusts the plan": _admission_trusts_the_plan,
     "told assignment withdrawn on expiry": _told_assignment_expires,
     "no restart grace": _no_restart_grace,
-    "reservation released twice": _released_twice,
-    "lease not enforced": _lease_not_enforced,
     "no lease margin": _lease_from_receipt_margin_gone,
+    "lease from receipt time": _lease_from_receipt,
+    "told orders wait for no lease": _told_orders_wait_for_no_lease,
+    "lease from before the wait": _lease_from_before_the_wait,
+    "numbers of orders begin anew unnoticed": _numbers_begin_anew_unnoticed,
+    "lease not enforced": _lease_not_enforced,
+    "second grace after a suspend": _second_grace_after_a_suspend,
+    "duplicate order started": _duplicate_order_started,
+    "over is forgotten": _over_is_forgotten,
     "exits not kept for a restarted worker": _exits_not_kept,
-    "repeated request not known": _request_forgotten,
-    "ended attempt moves again": _final_task_moves,
-    "admission trusts the plan": _admission_trusts_the_plan,
-    "cancelled task queued again": _cancel_forgotten_on_loss,
+    "keeper forgets what it left": _keeper_forgets_what_it_left,
     "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
     "task that was to fail is tried again": _policy_forgotten,
 }

@@ -31,6 +31,7 @@ from ganger_master.store import reader
 from ganger_master.store.writer import StoreWriter
 
 LEASE_S = 300.0
+RESERVATION_S = 30.0
 
 
 class FirstFitPlanner:
@@ -57,7 +58,7 @@ class OneThreadMaster:
         reserve_live(self.state, self.registry, rules, now)
         self.queue.push(task for task in self.state.tasks.values() if task.state == "PENDING")
         self.writer = StoreWriter(self._db, self._released, self._failed)
-        self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, 30)
+        self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, RESERVATION_S)
         hold = take_up(self.engine, self.state, rules, now)
         expire(self.engine, self.queue, now)
         self.cycle = Cycle(
