@@ -64,10 +64,14 @@ class Daemon:
 
 
 class Cluster:
-    """Master, planner and workers as processes in one state folder."""
+    """Master, planner and workers as processes in one state folder.
+
+    `launcher` is a module, with its flags, that runs the daemons' modules; none by default.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.launcher: tuple[str, ...] = ()
         self.daemons: dict[str, Daemon] = {}
 
     @property
@@ -121,7 +125,8 @@ class Cluster:
     def spawn(self, name: str, module: str, *flags: str) -> Daemon:
         """Start a daemon under a name and wait for nothing."""
         log = self.folder / f"{name}.test.log"
-        self.daemons[name] = Daemon(module, "--state-dir", str(self.folder), *flags, log=log)
+        first, *rest = (*self.launcher, module, "--state-dir", str(self.folder), *flags)
+        self.daemons[name] = Daemon(first, *rest, log=log)
         return self.daemons[name]
 
     def _serves(self, address: str) -> bool:
