@@ -231,10 +231,13 @@ def _orders_before_commit() -> Patches:
 def _told_orders_wait_for_no_lease() -> Patches:
     """The master counts a told order's lease from when it left, also when the worker has shown up since."""
 
-    def heartbeat(self: Any, worker_id: str, usage: Any, holding: Any, now_s: float) -> Any:
+    def heartbeat(
+        self: Any, worker_id: str, usage: Any, holding: Any, now_s: float, draining: bool = False
+    ) -> Any:
         entry = self._workers[worker_id]
         was_lost = entry.state == "LOST"
-        entry.state = advance(WORKER_MOVES, entry.state, WorkerEvent.HEARTBEAT)
+        event = WorkerEvent.DRAINED if draining else WorkerEvent.HEARTBEAT
+        entry.state = advance(WORKER_MOVES, entry.state, event)
         entry.seen_s, entry.usage = now_s, usage
         renewed = [ref for ref in holding if ref in entry.held]
         for ref in renewed:

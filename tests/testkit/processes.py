@@ -47,7 +47,7 @@ class Daemon:
                 start_new_session=True,
             )
         # A worker would drain at SIGTERM, and so wait for what runs.
-        self._stop_signal = signal.SIGINT if module == "ganger_worker" else signal.SIGTERM
+        self._stop_signal = signal.SIGINT if "ganger_worker" in (module, *flags) else signal.SIGTERM
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
@@ -75,10 +75,14 @@ class Daemon:
 
 
 class Cluster:
-    """Master, planner and workers as processes in one state folder."""
+    """Master, planner and workers as processes in one state folder.
+
+    `launcher` is a module, with its flags, that runs the daemons' modules; none by default.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.launcher: tuple[str, ...] = ()
         self.daemons: dict[str, Daemon] = {}
 
     @property
@@ -135,7 +139,8 @@ class Cluster:
         """Start a daemon under a name and wait for nothing."""
         log = self.folder / f"{name}.test.log"
         own = () if "--state-dir" in flags else ("--state-dir", str(self.folder))
-        self.daemons[name] = Daemon(module, *own, *flags, log=log, prefix=prefix, env=env)
+        first, *rest = (*self.launcher, module, *own, *flags)
+        self.daemons[name] = Daemon(first, *rest, log=log, prefix=prefix, env=env)
         return self.daemons[name]
 
     def _serves(self, address: str) -> bool:
