@@ -284,8 +284,8 @@ def _second_grace_after_a_suspend() -> Patches:
     real = Attempts._kill_by
 
     def kill_by(self: Any, attempt: Any, when: float) -> None:
-        late = attempt.cause == "lease"
-        real(self, attempt, max(when, self._clock() + LEASE_GRACE_S) if late else when)
+        is_lease = when == attempt.deadline + LEASE_GRACE_S
+        real(self, attempt, max(when, self._clock() + LEASE_GRACE_S) if is_lease else when)
 
     return {"ganger_worker.keeper_attempts:Attempts._kill_by": kill_by}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 CALL_S = 10.0
-OWN_LEASES = False
+OWN_LEASES = True
 """Whether tasks have leases of their own, or none: only where the simulated worker takes them from its orders."""
 PEOPLE_HOST = "people"
 
