@@ -88,8 +88,13 @@ class Cycle:
             len(admitted.refused),
             planned.by,
         )
-        _log.debug(
-            "cycle", action="cycle", heads=result.heads, assigned=result.assigned, by=result.planned_by
+        _log.info(
+            "cycle",
+            action="cycle",
+            heads=result.heads,
+            assigned=result.assigned,
+            by=result.planned_by,
+            took_ms=round(1000 * (self._clock.now().steady_s - now.steady_s), 3),
         )
         return result
 
