@@ -58,7 +58,7 @@ test: $(STAMP)  ## all tests: under 5 minutes on 2 cores, no root, no Docker, no
 test-fast: $(STAMP)  ## unit and property tests only
 	$(BIN)/python -m pytest -n auto -ra tests/unit tests/property $(ARGS)
 
-bench: $(STAMP)  ## measure: one JSON line per figure (ARGS=--quick for a short run)
+bench: $(STAMP)  ## measure: one JSON line per figure (half an hour; ARGS=--quick)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 crash: $(STAMP)  ## the crash campaign: kill master, workers, keepers, every write, the disk (an hour; ARGS=--quick)

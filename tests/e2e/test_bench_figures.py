@@ -1,0 +1,58 @@
+"""This module runs figures of the benchmark at a tiny size: that they measure what they say, not how fast that is."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.queueing import accept, depth
+from bench.recovery import rerun, restart
+from bench.running import noop, overtake
+from bench.sizes import Sizes
+
+pytestmark = pytest.mark.timeout(120)  # on a machine that runs all other tests at the same time
+
+TINY = Sizes(
+    noops=60,
+    flood=60,
+    urgent=2,
+    distinct=300,
+    shallow=40,
+    deep=120,
+    warm=20,
+    window=20,
+    windows=1,
+    stored=50,
+    restarts=1,
+    reruns=1,
+)
+
+
+def test_no_ops_are_planned_by_the_planner_and_cost_every_process_something() -> None:
+    wall, cpu = noop(TINY)
+    assert (wall["n"], wall["planned_by_planner"]) == (60, 1.0)
+    spent = wall["cpu_s"]
+    assert isinstance(spent, dict)
+    assert list(spent) == ["client", "master", "planner", "worker", "keeper", "tasks"]
+    assert spent["master"] > 0
+    assert wall["ratio"]
+    assert cpu["value"]
+
+
+def test_urgent_tasks_are_measured_while_the_flood_waits() -> None:
+    (line,) = overtake(TINY)
+    assert (line["n"], line["flood"], line["flood_outlasted_it"]) == (2, 60, True)
+
+
+def test_what_waits_is_measured() -> None:
+    accepted, memory = accept(TINY)
+    assert (accepted["n"], memory["unit"]) == (300, "bytes/task")
+    wall, cpu = depth(TINY)
+    assert (wall["n"], cpu["n"]) == (20, 20)
+    assert wall["value"]
+
+
+def test_recoveries_are_measured() -> None:
+    (line,) = restart(TINY)
+    assert line["value"]
+    (line,) = rerun(TINY)
+    assert line["value"]
