@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo dev check lint format types test test-fast bench sim crash protos protos-check diagrams constraints clean
+.PHONY: help setup demo dev check lint format types test test-fast bench bench-fleet sim crash protos protos-check diagrams constraints clean
 
 BIN   := .venv/bin
 STAMP := .venv/.ganger-setup
@@ -60,6 +60,9 @@ test-fast: $(STAMP)  ## unit and property tests only
 
 bench: $(STAMP)  ## measure: one JSON line per figure (half an hour; ARGS=--quick)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+bench-fleet: $(STAMP)  ## a master before 1,000 simulated workers that flap, 100,000 tasks (ARGS='--workers 50 --tasks 1000')
+	PYTHONPATH=tests $(BIN)/python -m bench.fleet $(ARGS)
 
 crash: $(STAMP)  ## the crash campaign: kill master, workers, keepers, every write, the disk (an hour; ARGS=--quick)
 	PYTHONPATH=tests $(BIN)/python -m crash $(ARGS)
