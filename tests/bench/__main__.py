@@ -7,19 +7,24 @@ figure and nothing else; what is going on is told on stderr.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
 from bench import peers
+from bench.profiled import KINDS
 from bench.queueing import accept, depth
 from bench.recovery import rerun, restart
 from bench.report import Line, progress, tell
 from bench.running import latency, latency_paused, noop, noop_no_planner, overtake
+from bench.scenes import PROFILES
 from bench.sizes import FULL, QUICK, Sizes
 
 Measure = Callable[[Sizes], Iterator[Line]]
@@ -44,23 +49,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", default=",".join(FIGURES), metavar="NAME,…", help=f"which: {', '.join(FIGURES)}"
     )
+    parser.add_argument("--profile", choices=KINDS, help="after each figure, what used its daemons' CPU time")
     options = parser.parse_args(argv)
     names = options.only.split(",")
     if unknown := [name for name in names if name not in FIGURES]:
         parser.error(f"no figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}")
     if skipped := peers.why_skipped(os.environ):
         progress(f"peers are skipped: {skipped}")
-    tell(machine(options.quick))
+    tell(machine(options.quick) | {"profiled": options.profile})
     for name in names:
         progress(f"{name}: {(FIGURES[name].__doc__ or '').partition('.')[0]}")
         lines = []
-        for line in FIGURES[name](QUICK if options.quick else FULL):
-            lines.append({"figure": name} | line)
-            tell(lines[-1])
+        with _profiles(options.profile) as profiles:
+            for line in FIGURES[name](QUICK if options.quick else FULL):
+                lines.append({"figure": name} | line)
+                tell(lines[-1])
+        for line in profiles:
+            tell({"figure": name} | line)
         if not skipped:
             for line in peers.compare(name, lines[0], os.environ):
                 tell(line)
     return 0
+
+
+@contextmanager
+def _profiles(kind: str | None) -> Iterator[list[Line]]:
+    """What the daemons leave that are started within, filled in at the end; nothing without a kind."""
+    found: list[Line] = []
+    if kind is None:
+        yield found
+        return
+    with tempfile.TemporaryDirectory(prefix="gg-profiles") as folder:
+        os.environ[PROFILES] = os.pathsep.join((folder, kind))
+        try:
+            yield found
+        finally:
+            del os.environ[PROFILES]
+        found += [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))]
 
 
 def machine(quick: bool) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ WARM = 50
 SHAPES = 200
 PER_CALL = 10_000  # tasks that one submission may have
 WORKER = ("--cpus", "2")
+PROFILES = "GANGER_BENCH_PROFILES"
+"""Folder and kind, with a colon: where daemons leave what `bench.profiled` finds; without it they run as they are."""
 
 
 @contextmanager
@@ -22,6 +25,8 @@ def serving(
 ) -> Iterator[tuple[Cluster, Client]]:
     """A master, by default with a planner and one worker that has run a few tasks; an empty `worker` for none."""
     with a_cluster() as cluster:
+        if profiles := os.environ.get(PROFILES):
+            cluster.launcher = ("bench.profiled", *profiles.split(os.pathsep))
         if planner:
             cluster.start_planner()
         cluster.start_master(*master)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from bench.__main__ import main
+from bench.peers import ENVIRONMENTS
+from bench.profiled import KINDS, SHOWN
 from bench.queueing import accept, depth
 from bench.recovery import rerun, restart
 from bench.running import noop, overtake
@@ -56,3 +61,19 @@ def test_recoveries_are_measured() -> None:
     assert line["value"]
     (line,) = rerun(TINY)
     assert line["value"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_profile_follows_its_figure_with_a_line_of_each_daemon(
+    kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENVIRONMENTS, raising=False)
+    assert main(["--quick", "--only", "latency-paused", "--profile", kind]) == 0
+    machine, figure, *profiles = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (machine["profiled"], figure["figure"], figure["n"]) == (kind, "latency-paused", 10)
+    assert sorted(line["profile"] for line in profiles) == ["master", "planner", "worker"]
+    (master,) = [line["cpu_s"] for line in profiles if line["profile"] == "master"]
+    if kind == "threads":
+        assert {"edge", "scheduler", "store"} <= set(master)
+    else:
+        assert len(master) == SHOWN

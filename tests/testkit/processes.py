@@ -73,10 +73,14 @@ class Daemon:
 
 
 class Cluster:
-    """Master, planner and workers as processes in one state folder."""
+    """Master, planner and workers as processes in one state folder.
+
+    `launcher` is a module, with its flags, that runs the daemons' modules; none by default.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.launcher: tuple[str, ...] = ()
         self.daemons: dict[str, Daemon] = {}
 
     @property
@@ -133,7 +137,8 @@ class Cluster:
         """Start a daemon under a name and wait for nothing."""
         log = self.folder / f"{name}.test.log"
         own = () if "--state-dir" in flags else ("--state-dir", str(self.folder))
-        self.daemons[name] = Daemon(module, *own, *flags, log=log, prefix=prefix, env=env)
+        first, *rest = (*self.launcher, module)
+        self.daemons[name] = Daemon(first, *rest, *own, *flags, log=log, prefix=prefix, env=env)
         return self.daemons[name]
 
     def _serves(self, address: str) -> bool:
