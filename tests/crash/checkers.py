@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from crash.truth import Span
 
-FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"})
 LIVE = frozenset({"SCHEDULED", "STARTING", "RUNNING", "STOPPING"})
 LIVE_ATTEMPT = frozenset({"ASSIGNED", "STARTING", "RUNNING", "STOPPING"})
 
