@@ -83,7 +83,9 @@ def by_model(bug: str, name: str) -> Found | None:
     module, machine = MODELS[name]
     made: Any = getattr(importlib.import_module(f"property.{module}"), machine)
     case = made.TestCase
-    case.settings = settings(case.settings, phases=[Phase.generate], database=None, derandomize=True)
+    case.settings = settings(
+        case.settings, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
+    )
     examples = 0
     failed_at: list[int] = []
     begin: Callable[..., None] = made.__init__
@@ -100,7 +102,7 @@ def by_model(bug: str, name: str) -> Found | None:
             cases = unittest.defaultTestLoader.loadTestsFromTestCase(case)
             result = unittest.TextTestRunner(stream=io.StringIO()).run(cases)
         if not result.wasSuccessful():
-            failed_at.append(examples)
+            failed_at.append(examples - 1)  # the last one is the failing one, repeated
     finally:
         made.__init__ = begin
     return Found(name, failed_at[0], time.perf_counter() - began) if failed_at else None
