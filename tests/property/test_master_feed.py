@@ -183,5 +183,5 @@ class Events(RuleBasedStateMachine):
             settle(self.loop)
 
 
-Events.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+Events.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestEvents = Events.TestCase

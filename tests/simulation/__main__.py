@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--start", type=int, default=1, help="the first one")
-    parser.add_argument("--jobs", type=int, default=1, help="how many processes share the seeds")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes share the work")
     parser.add_argument("--seed", type=int, help="replay this one and show its trace")
     parser.add_argument("--seconds", type=float, default=inf, help="begin no other seed after so long")
     parser.add_argument("--stored", action="store_true", help="with the real SQLite store")
@@ -34,7 +34,7 @@ def main() -> int:
     if options.bugs:
         from simulation.hunting import hunt  # needs Hypothesis
 
-        return hunt()
+        return hunt(options.jobs)
     if options.scenario is not None:
         return _scenario(options.scenario, options.accept)
     if options.seed is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 PEOPLE = "people"
+WAITS_FOR_A_COMMIT_S = 6.0
 SHUT_DOWN_BY_THEN_S = 20.0  # a worker that was told to
 KINDS = (
     "kill master",
@@ -78,6 +79,7 @@ class Faults:
         """Mend everything."""
         world = self._world
         self._proc.kill()
+        world.next_commit = None
         world.network.heal()
         world.slowest_commit_s = 0.02
         world.planner_fault = ""
@@ -117,23 +119,24 @@ class Faults:
         return True
 
     def _kill_master_in_a_commit(self) -> bool:
-        """Wait for a commit to be under way, then kill."""
+        """Now if a commit is under way, else in the next one that begins soon."""
         if self._world.master is None:
             return False
-        if not self._world.master.is_committing:
-            self._proc.later(0.003, self._try_again, 2_000)
-            return False
-        return self._kill_master()
+        if self._world.master.is_committing:
+            return self._kill_master()
+        self._world.next_commit = self._commit_begins
+        self._proc.later(WAITS_FOR_A_COMMIT_S, self._world.forget_next_commit, self._commit_begins)
+        return False
 
-    def _try_again(self, tries: int) -> None:
-        master = self._world.master
-        if master is not None and master.is_committing:
-            if self._kill_master():
-                kind = "kill master in a commit"
-                self.injected[kind] = self.injected.get(kind, 0) + 1
-                self._world.trace("fault: %s", kind)
-        elif tries:
-            self._proc.later(0.003, self._try_again, tries - 1)
+    def _commit_begins(self) -> None:
+        """Kill before it can be over: see `World.commit_s`. Not at once, because the master is amid a step."""
+        self._proc.later(self._rng.random() * 0.0004, self._kill_now)
+
+    def _kill_now(self) -> None:
+        if self._kill_master():
+            kind = "kill master in a commit"
+            self.injected[kind] = self.injected.get(kind, 0) + 1
+            self._world.trace("fault: %s", kind)
 
     def _stop_master(self) -> bool:
         master = self._world.master

@@ -135,6 +135,7 @@ class MasterDaemon:
     def _begin_commit(self) -> None:
         self._committing, self._entries = self._entries, []
         self.proc.later(self.host.world.commit_s(), self._commit)
+        self.host.world.commit_begins()
 
     def _commit(self) -> None:
         group, self._committing = self._committing, []

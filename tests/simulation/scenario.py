@@ -39,14 +39,16 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "mend": ("host", "host"),
     "slow": ("host", "host", "seconds"),
     "orders": ("worker", "seconds"),
+    "break": ("worker",),
+    "late": ("method", "seconds"),
     "twice": ("method", "seconds"),
     "commits": ("seconds",),
     "planner": ("planner",),
     "end": (),
 }
 """What each verb takes. `slow` is for every message from one host to another, `orders` for the stream of orders to a
-worker alone, `commits` for each commit from now on. `twice` lets the next call of a method arrive a second time, so
-much later."""
+worker alone, `commits` for each commit from now on. `break` ends a worker's stream; `late` lets the next call of a
+method leave so much later, `twice` lets it arrive a second time."""
 
 PLANNERS = {"fine", "late", "dead", "wrong"}
 

@@ -30,6 +30,7 @@ class ScriptedNetwork(Network):
         super().__init__(world.loop, world.rng)
         self.takes: dict[tuple[str, str], float] = {}
         self.orders: dict[str, float] = {}  # what streams to a host take, if not the same as answers
+        self.late: dict[str, float] = {}  # by method: how much later the next call leaves
         self.twice: dict[str, float] = {}  # by method: how much later the next call arrives again
 
     def delay(self, source: str, target: str) -> float | None:
@@ -49,6 +50,9 @@ class ScriptedNetwork(Network):
 
     async def call(self, caller: Process, method: str, request: object, timeout_s: float) -> Any:
         """One call; perhaps it arrives again, and nobody waits for that answer."""
+        wait = self.late.pop(method, None)
+        if wait is not None:
+            await caller.sleep(wait)
         later = self.twice.pop(method, None)
         if later is not None:
             self.loop.call_later(later, self._again, method, request)
@@ -209,6 +213,15 @@ class ScriptedWorld(World):
     def _do_orders(self, step: Step) -> None:
         assert isinstance(self.network, ScriptedNetwork)
         self.network.orders[step.what[0]] = float(step.what[1])
+
+    def _do_break(self, step: Step) -> None:
+        for stream in list(self.network.streams):
+            if stream.caller.host.name == step.what[0]:
+                stream.cancel()
+
+    def _do_late(self, step: Step) -> None:
+        assert isinstance(self.network, ScriptedNetwork)
+        self.network.late[step.what[0]] = float(step.what[1])
 
     def _do_twice(self, step: Step) -> None:
         assert isinstance(self.network, ScriptedNetwork)

@@ -22,6 +22,8 @@ SHOWS = {
     "order-waits-for-a-slow-commit": "lease from before the wait",
     "registration-twice": "numbers of orders begin anew unnoticed",
     "suspended-host": "second grace after a suspend",
+    "answer-read-late": "lease from receipt time",
+    "rejected-and-an-old-sync": "over is forgotten",
     "restart-grace": "no restart grace",
     "worker-returns-within-lease": "exits not kept for a restarted worker",
     "worker-returns-after-lease": "lease not enforced",

@@ -113,6 +113,7 @@ class WorkerDaemon:
         self.host = host
         self.proc = Process(host.world.loop, f"{host.name}/worker{host.incarnation}", host)
         self._orders_loop: asyncio.Task[Any] | None = None
+        self._pausing: asyncio.Future[None] | None = None
         self.proc.context.run(self._make, host)
         self.proc.spawn(self._run(), "main")
 
@@ -214,6 +215,7 @@ class WorkerDaemon:
                 self.agent.renew([attempt_ref_from_proto(ref) for ref in answer.renewed], sent_s)
                 if answer.HasField("orders"):
                     self._orders.offer(order_batch_from_proto(answer.orders), generation)
+                    self._offered()
             except GangerError:
                 pass
             await self.proc.sleep(max(0.0, sent_s + session.heartbeat_every_s - self.host.boottime()))
@@ -240,11 +242,20 @@ class WorkerDaemon:
                     await session.register_again(generation, error)
             except GangerError:
                 pass
-            waited_s = 0.0
-            while waited_s < pause_s and orders._offered is None:
-                await self.proc.sleep(0.05)
-                waited_s += 0.05
+            if orders._offered is None:
+                await self._pause(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, at most until something is offered."""
+        self._pausing = self.proc.loop.create_future()
+        timer = self.proc.later(seconds, self._offered)
+        await self._pausing
+        timer.cancel()
+
+    def _offered(self) -> None:
+        if self._pausing is not None and not self._pausing.done():
+            self._pausing.set_result(None)
 
     async def _report(self) -> None:
         """As `reporter.Reporter`."""

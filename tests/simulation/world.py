@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,7 @@ class World:
         self._hash = hashlib.blake2b(digest_size=16)
         self.slowest_commit_s = 0.02
         self.planner_fault = ""
+        self.next_commit: Callable[[], None] | None = None  # told once, when one begins
         self.network = Network(self.loop, self.rng)
         self.master: MasterDaemon | None = None
         self.invariants = Invariants(self)
@@ -126,6 +127,17 @@ class World:
         host.kernel.die()
         host.boots += 1
         host.restart_clock(self.rng.random() * 100)
+
+    def forget_next_commit(self, callback: Callable[[], None]) -> None:
+        """Nobody waits for it any more."""
+        if self.next_commit == callback:
+            self.next_commit = None
+
+    def commit_begins(self) -> None:
+        """A commit is under way from now on."""
+        callback, self.next_commit = self.next_commit, None
+        if callback is not None:
+            callback()
 
     def commit_s(self) -> float:
         """How long the next commit takes."""

@@ -132,7 +132,7 @@ def test_what_is_told_is_the_shortest_part() -> None:
 def test_only_a_cancel_stops() -> None:
     assert STOPPING not in reach(PENDING, 12)
     assert CANCELLED not in reach(RUNNING, 12)
-    assert reach(STOPPING, 1) == {STOPPING, SUCCEEDED, TaskState.FAILED, CANCELLED}
+    assert reach(STOPPING, 1) == {STOPPING, SUCCEEDED, TaskState.FAILED, TaskState.TIMED_OUT, CANCELLED}
 
 
 @pytest.mark.parametrize("seed", range(40))
