@@ -13,6 +13,7 @@ import pytest
 from simulation.bugs import BUGS, planted
 from simulation.faults import KINDS
 from simulation.hunting import FOLDER, by_model, by_scenario, by_seeds
+from simulation.many import results
 from simulation.run import run_seed
 
 CHUNK = 40
@@ -105,6 +106,13 @@ def test_a_planted_bug_changes_a_scenario(bug: str, scenario: str) -> None:
 def test_every_planted_bug_is_looked_for() -> None:
     assert {*SEED, *MODEL, *SCENARIO} == set(BUGS)
     assert len(BUGS) >= 15
+
+
+def test_several_processes_find_what_one_does() -> None:
+    def what(jobs: int) -> list[tuple[int, str]]:
+        return [(r.seed, r.trace_hash) for r in results(range(1, 11), jobs=jobs, stored=False, only="")]
+
+    assert what(2) == what(1)
 
 
 def test_a_violation_is_told_with_its_trace() -> None:
