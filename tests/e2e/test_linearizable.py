@@ -100,7 +100,7 @@ class Clients:
     def _cancel(self, calls: MasterCalls, number: int, request_id: str, task_id: int) -> None:
         called, answer = time.monotonic(), None
         with suppress(NotFound):
-            answer = calls.cancel(request_id, task_id, "")
+            answer = calls.cancel(request_id, task_id, "", 0, None)
         self._note(task_id, "cancel", called, answer, number)
 
     def _note(self, task_id: int, kind: str, called: float, answer: str | Read | None, number: int) -> None:
