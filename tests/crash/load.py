@@ -11,15 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import grpc
+
 from crash import truth
 from crash.checkers import Ack, Finding
-from ganger import AlreadyExists, Client, GangerError, TaskState, task_spec
+from ganger import AlreadyExists, Client, TaskState, task_spec
+from ganger_core.convert.task import spec_to_proto
 from ganger_core.domain.task import TaskSpec
+from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
 from testkit.waiting import wait_until
 
 RUNNABLE_IN = 25
 """One task of so many can run; the others ask for more CPUs than any worker has, and wait until cancelled."""
 TOO_MANY_CPUS = 900
+
+CALL_S = 20.0
 
 MakeSpec = Callable[[str, random.Random], TaskSpec]
 
@@ -113,15 +119,21 @@ def answers(folder: Path) -> bool:
 
 
 def first_answer_s(folder: Path, begin: float, name: str) -> tuple[float, Ack]:
-    """Submit until a master acknowledges; seconds since `begin` (monotonic), and the acknowledgement."""
+    """Submit until a master acknowledges; seconds since `begin` (monotonic), and the acknowledgement.
+
+    On a connection of its own, as a client has that begins now: gRPC lets all clients of a process wait together
+    for their next attempt to connect.
+    """
     spec = waiting_spec(name)
+    request = task_pb2.SubmitTaskRequest(request_id=name, spec=spec_to_proto(spec))
+    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
     found: list[int] = []
 
     def answered() -> bool:
         if not answers(folder):  # a call that fails takes its time
             return False
-        with suppress(GangerError), Client(state_dir=folder) as client:
-            found.append(client.submit(spec.command, name=name, cpus=TOO_MANY_CPUS, request_id=name))
+        with suppress(grpc.RpcError), grpc.insecure_channel(f"unix:{folder / 'socket'}", options) as channel:
+            found.append(task_pb2_grpc.TaskServiceStub(channel).SubmitTask(request, timeout=CALL_S).task_id)
         return bool(found)
 
     wait_until(answered, 30, "the master serves again")

@@ -17,7 +17,7 @@ from testkit.waiting import wait_until
 
 STORED = 10_000  # tasks in the database before the first kill
 STORED_LIVE = 1_000  # of these still wait
-KILLS_PER_ROUND = 20  # before the database is a fresh one again
+KILLS_PER_ROUND = 10  # before the database is again one with no more than those
 MASTER_FLAGS = (
     "--lease-s",
     "30",

@@ -6,6 +6,7 @@ newer one is refused and left exactly as it is.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -70,12 +71,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def check(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, *, whole: bool = False) -> int:
-    """Look at a database without writing to it; returns its schema number, 0 for one without content.
+    """Look at a database without changing what it holds; returns its schema number, 0 for one without content.
 
     Raises `Conflict` when it is damaged, newer than this version, or not Ganger's. `whole` checks every
     page whatever the size.
     """
     try:
+        _undo_unfinished(path, busy_timeout_s)
         db = open_reader(path)
     except sqlite3.Error as error:
         raise refused(path, error) from error
@@ -97,6 +99,18 @@ def check(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, *, whole: bool = F
     finally:
         db.close()
     return found
+
+
+def _undo_unfinished(path: Path, busy_timeout_s: float) -> None:
+    """Have SQLite undo a transaction that was cut off before the database had its write-ahead log.
+
+    That is so when a master is killed while it makes its database, or takes one that a restore put there. A
+    connection for reading only may not do it.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists() and journal.stat().st_size:
+        with contextlib.closing(sqlite3.connect(path, timeout=busy_timeout_s)) as db:
+            db.execute("PRAGMA user_version").fetchone()
 
 
 def refused(path: Path, error: Exception) -> Conflict:

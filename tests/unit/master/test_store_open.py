@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 from dataclasses import replace
 from importlib import resources
@@ -296,3 +298,20 @@ def test_every_kind_of_failure_is_explained(name: str) -> None:
     error.sqlite_errorname = name
     assert EXPLAINED[name] in explain(error)
     assert "its words" in explain(error)
+
+
+def test_a_write_that_was_cut_off_before_the_log_was_in_use_is_undone(tmp_path: Path) -> None:
+    """As when the master was killed while it made its database, or put a restored one into use."""
+    made, path = tmp_path / "made.db", tmp_path / "ganger.db"
+    open_writer(made).close()
+    with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute("PRAGMA cache_size=1")  # so that changes go to the file before the commit
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO workers VALUES (?, ?)", [(f"w{n}", "x" * 500) for n in range(200)])
+        shutil.copy(made, path)
+        shutil.copy(f"{made}-journal", f"{path}-journal")
+        db.execute("ROLLBACK")
+    with contextlib.closing(open_writer(path)) as db:
+        assert db.execute("SELECT count(*) FROM workers").fetchone() == (0,)
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
