@@ -1,7 +1,8 @@
 """This module puts the worker together, and takes it apart again when it is told to end.
 
-Threads: main, keeper-link, orders, reporter, shipper, heartbeat, monitor. What they share is the agent's table,
-the outbox and the spools, each behind a lock of its own that is never held together with another.
+Threads: main, keeper-link, lease-watch, orders, reporter, shipper, heartbeat, monitor. What they share is the
+agent's table, the outbox, the spools and the watched leases, each behind a lock of its own that is never held
+together with another.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from ganger_core.domain.task import AttemptRef, StartOrder
 from ganger_worker.executors.base import Cause, Exit, Launch, Listener, Refused, Started, Stop
 from ganger_worker.executors.folders import AttemptFolders
 from ganger_worker.keeper_client import KeeperClient, Message
+from ganger_worker.lease_watch import LeaseWatch, kill_marked
 
 INHERITED = frozenset(("PATH", "HOME", "LANG", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ"))
 """What an attempt gets of the worker's environment, beside LC_*."""
@@ -40,14 +44,17 @@ class ProcessExecutor:
         self._env = env
         self._listener = listener
         self._keeper = KeeperClient(folder, worker_id, self._on_message)
+        self._watch = LeaseWatch(partial(kill_marked, worker_id))
 
     def open(self) -> None:
         """Reach the keeper or start one; what it holds comes by `on_recovered`. Raises Unavailable."""
         self._keeper.start()
+        self._watch.loop.start()
 
     def close(self, *, end_all: bool) -> None:
         """Leave the keeper alone with its attempts, or end both."""
         self._keeper.stop(end_keeper=end_all)
+        self._watch.loop.stop()
         self._folders.close()
 
     def prepare(self, order: StartOrder) -> None:
@@ -56,6 +63,7 @@ class ProcessExecutor:
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Hand all to the keeper in one message."""
+        self._watch.expect((launch.order.ref, launch.deadline_s) for launch in launches)
         self._keeper.send("start", base_env=self._env, attempts=[self._item(launch) for launch in launches])
 
     def stop(self, stops: Sequence[Stop]) -> None:
@@ -68,6 +76,8 @@ class ProcessExecutor:
 
     def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
         """Move the ends of leases."""
+        deadlines = tuple(deadlines)
+        self._watch.expect(deadlines)
         items = [{**_named(ref), "deadline": _deadline(when)} for ref, when in deadlines]
         self._keeper.send("extend", attempts=items)
 
@@ -101,17 +111,28 @@ class ProcessExecutor:
             case "started":
                 self._listener.on_started([_started(item) for item in message["attempts"]])
             case "exits":
-                self._listener.on_ended([_exit(item) for item in message["attempts"]])
+                self._listener.on_ended([self._ended(item) for item in message["attempts"]])
             case "refused":
                 refused = [Refused(_ref(i), i["code"] == "token", i["why"]) for i in message["attempts"]]
+                for each in refused:
+                    if not each.before:
+                        self._watch.over(each.ref)
                 self._listener.on_refused(refused)
             case "list":
                 living = [_started(item) for item in message["live"]]
-                exits = [_exit(item) for item in message["exits"]]
+                exits = [self._ended(item) for item in message["exits"]]
+                self._watch.keep_only({started.ref for started in living})
                 if not self._swept:
                     self._folders.clear_all_but({s.ref for s in living} | {e.ref for e in exits})
                     self._swept = True
                 self._listener.on_recovered(living, exits)
+
+    def _ended(self, item: Message) -> Exit:
+        exit_ = _exit(item)
+        was_cut = self._watch.over(exit_.ref)
+        if was_cut and exit_.cause is None and exit_.signal == signal.SIGKILL:
+            return replace(exit_, cause=Cause.LEASE)  # a keeper that slept does not know why
+        return exit_
 
 
 def _named(ref: AttemptRef) -> dict[str, Any]:
