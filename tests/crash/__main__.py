@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from crash.clock_jump import clock_jump
 from crash.disk_full import disk_full
 from crash.every_write import every_write, write_errors
+from crash.master_freeze import master_freeze
 from crash.master_kill import master_kill
-from crash.partition import partition
+from crash.partition import keeper_freeze, partition
 from crash.planner_faults import planner_faults
 from crash.power_cut import power_cut
 from crash.row import Row
@@ -30,6 +31,8 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, int, int, str]] = {
     "write-errors": (write_errors, 40, 6, "strace"),
     "power-cut": (power_cut, 50, 3, "power-cut"),
     "keeper-kill": (keeper_kill, 25, 2, ""),
+    "master-freeze": (master_freeze, 10, 2, ""),
+    "keeper-freeze": (keeper_freeze, 6, 1, "netns"),
     "planner-faults": (planner_faults, 20, 2, ""),
     "partition": (partition, 12, 2, "netns"),
     "disk-full": (disk_full, 9, 3, "power-cut"),

@@ -6,8 +6,11 @@ must end the attempts beyond it by their lease before others begin.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from crash.checkers import Finding, overlaps
 from crash.load import pause
@@ -15,8 +18,11 @@ from crash.netns import PORT, Cable, a_cable
 from crash.row import Row
 from crash.scene import BRISK, Scene
 from ganger_worker.keeper import TICK_S, boottime
+from ganger_worker.keeper_attempts import LEASE_GRACE_S
+from ganger_worker.lease_watch import EVERY_S, PATIENCE_S
 from testkit.processes import Cluster, a_cluster
 from testkit.waiting import wait_until
+from testkit.worker_daemon import holder_of
 
 LEASE_S = 6.0
 SHORT_S = 1.5  # of a cut that ends long before the lease does
@@ -54,6 +60,25 @@ def partition(trials: int, seed: int) -> Row:
     return Row("partition", seed, trials, done.total(), finding, times_s, more)
 
 
+def keeper_freeze(trials: int, seed: int) -> Row:
+    """SIGSTOP of the keeper beyond a cut that is longer than the lease: its worker ends the attempts instead."""
+    times_s: list[float] = []
+    finding = Finding()
+    with a_cable() as cable, a_cluster() as cluster:
+        _start(cluster, cable)
+        lock = cluster.folder / "far" / "workers" / "far" / "keeper.lock"
+        with cluster.client() as client:
+            scene = Scene(cluster, client, seed)
+            for _ in range(trials):
+                with _stopped_later(holder_of(lock)) as stop:
+                    finding += _longer(scene, cable, (cable.near, cable.far), times_s, stop)
+                _await_both(scene)
+            finding += scene.conclude()
+            overlap = overlaps(scene.spans())[1]
+    more = {"requeued": len(times_s), "overlap_ms": round(overlap * 1000), "lease_s": LEASE_S}
+    return Row("keeper-freeze", seed, trials, trials, finding, times_s, more)
+
+
 def _start(cluster: Cluster, cable: Cable) -> None:
     master_flags = ("--listen", f"127.0.0.1:{PORT}", "--lease-s", str(LEASE_S), "--stop-grace-s", "2", *BRISK)
     cluster.start_master(*master_flags, prefix=cable.run_in(cable.near))
@@ -79,11 +104,30 @@ def _shorter(scene: Scene, cable: Cable, sides: Sequence[str]) -> Finding:
     return Finding(len(ids), tuple(again))
 
 
-def _longer(scene: Scene, cable: Cable, sides: Sequence[str], times_s: list[float]) -> Finding:
+@contextmanager
+def _stopped_later(pid: int) -> Iterator[Callable[[], None]]:
+    """What stops this process; it goes on afterwards."""
+    try:
+        yield lambda: os.kill(pid, signal.SIGSTOP)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _longer(
+    scene: Scene,
+    cable: Cable,
+    sides: Sequence[str],
+    times_s: list[float],
+    stop_keeper: Callable[[], None] | None = None,
+) -> Finding:
     """What was beyond the cut ends with its lease, and only then begins on the other side."""
+    most_s = LEASE_S + TICK_S + SLACK_S
     ids = [scene.submit(300.0, 0.2) for _ in range(2 * SLOTS)]
     scene.await_starts(ids)
     beyond = [ref.task_id for w in scene.client.workers() if w.profile.name == "far" for ref in w.attempts]
+    if stop_keeper:
+        stop_keeper()
+        most_s += LEASE_GRACE_S + PATIENCE_S + EVERY_S
     cable.cut(*sides)
     cut_s = boottime()
     for task in set(ids) - set(beyond):
@@ -97,7 +141,7 @@ def _longer(scene: Scene, cable: Cable, sides: Sequence[str], times_s: list[floa
     late = [
         f"the attempt of task {task} beyond the cut lived {span_s:.1f} s"
         for task, span_s in lived.items()
-        if span_s > LEASE_S + TICK_S + SLACK_S
+        if span_s > most_s
     ]
     return Finding(len(beyond), tuple(late))
 
