@@ -134,6 +134,7 @@ class Edge:
                 self._readers,
                 parts.clock,
                 disk,
+                heartbeat_every_s=settings.heartbeat_every_s,
             ),
             server,
         )

@@ -183,3 +183,18 @@ def test_a_task_expires_while_the_master_runs(talk: Talk) -> None:
     talk.submit(limits={"queue_s": 0.2})
     wait_until(lambda: talk.state() == "EXPIRED", what="expired")
     assert talk.task().reason == "waited longer than its limit of 0.2s"
+
+
+def test_a_lease_that_a_late_heartbeat_would_end_is_refused() -> None:
+    with tempfile.TemporaryDirectory(prefix="gg") as folder:
+        master = Master(MasterSettings(Path(folder), heartbeat_every_s=5.0))
+        with open_channel(Target(master.start())) as channel:
+            talk = Talk(channel)
+            with pytest.raises(grpc.RpcError) as caught:
+                talk.submit(limits={"lost_after_s": 14.9})
+            error = from_rpc_error(caught.value)
+            assert error.field == "spec.limits.lost_after_s"
+            assert "at least 15 seconds" in error.message
+            talk.submit(limits={"lost_after_s": 15.0})
+            assert talk.task().spec.limits.lost_after_s == 15.0
+        master.stop()

@@ -95,7 +95,16 @@ class MasterDaemon:
         readers: Any = None
         roomy = DiskGuard(lambda: (2**40, 2**40), DiskFloor(0, 0), clock)
         self._tasks = TaskService(
-            self.engine, self.queue, self.gate, self.feed, logs, reader, readers, clock, roomy
+            self.engine,
+            self.queue,
+            self.gate,
+            self.feed,
+            logs,
+            reader,
+            readers,
+            clock,
+            roomy,
+            heartbeat_every_s=settings.heartbeat_every_s,
         )
         self._workers = WorkerService(
             self.engine,

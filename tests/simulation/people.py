@@ -91,7 +91,7 @@ class People:
             run_s=rng.choice((0.0, 0.0, 1.0, 10.0, 60.0)),
             queue_s=rng.choice((0.0, 0.0, 5.0, 60.0)),
             grace_s=rng.choice((None, None, 0.0, 3.0)),
-            lost_after_s=rng.choice((None, None, 5.0, 90.0)) if OWN_LEASES else None,
+            lost_after_s=rng.choice((None, None, 15.0, 90.0)) if OWN_LEASES else None,
         )
 
     def _policy(self) -> OnWorkerLost:

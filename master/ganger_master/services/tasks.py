@@ -30,6 +30,7 @@ from ganger_master.store.reader import StoreReader
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
+LEASE_HEARTBEATS = 3  # a lease is at least so long, so that a late heartbeat does not end its task
 MAX_SPECS = 10_000  # per SubmitTasks call
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
@@ -50,7 +51,10 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         readers: Executor,
         clock: Clock,
         disk: DiskGuard,
+        *,
+        heartbeat_every_s: float,
     ) -> None:
+        self._least_lease_s = max(validate.LEAST_LEASE_S, LEASE_HEARTBEATS * heartbeat_every_s)
         self._engine = engine
         self._queue = queue
         self._gate = gate
@@ -67,7 +71,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         """Accept one task."""
         convert.require(request, "spec", "spec")
         spec = convert.spec_from_proto(request.spec)
-        validate.check_spec(spec, "spec")
+        validate.check_spec(spec, "spec", self._least_lease_s)
         return task_pb2.SubmitTaskResponse(task_id=await self._submit(request.request_id, (spec,)))
 
     async def SubmitTasks(
@@ -78,7 +82,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
             raise Invalid(
                 f"one call takes 1 to {MAX_SPECS} tasks, this one has {len(request.specs)}", field="specs"
             )
-        specs = await self._read(_checked_specs, request)  # too long for the loop
+        specs = await self._read(_checked_specs, request, self._least_lease_s)  # too long for the loop
         first = await self._submit(request.request_id, specs)
         return task_pb2.SubmitTasksResponse(first_task_id=first, count=len(specs))
 
@@ -293,11 +297,11 @@ def page_start(token: str, first: int) -> int:
     return int(token)
 
 
-def _checked_specs(request: task_pb2.SubmitTasksRequest) -> tuple[TaskSpec, ...]:
+def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -> tuple[TaskSpec, ...]:
     specs = []
     for number, wire in enumerate(request.specs):
         specs.append(convert.spec_from_proto(wire, f"specs[{number}]"))
-        validate.check_spec(specs[-1], f"specs[{number}]")
+        validate.check_spec(specs[-1], f"specs[{number}]", least_lease_s)
     return tuple(specs)
 
 

@@ -7,6 +7,7 @@ newer one is refused and left exactly as it is.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -50,10 +51,20 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.C
         migrate(db, found)
         db.execute("BEGIN IMMEDIATE")  # whether it can be written shows now, not at the first commit
         db.execute("ROLLBACK")
-    except sqlite3.Error as error:
+        _sync_folder(path.parent)  # its log is new in there, and SQLite forgives when that sync fails
+    except (OSError, sqlite3.Error) as error:
         db.close()
         raise refused(path, error) from error
     return db
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names of new files in it on disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

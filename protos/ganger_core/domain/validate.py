@@ -105,8 +105,8 @@ def check_request(value: Resources, field: str) -> None:
     check_int(value.slots, f"{field}.slots", 1, 1)
 
 
-def check_spec(spec: TaskSpec, field: str = "spec") -> None:
-    """What a user asks for."""
+def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST_LEASE_S) -> None:
+    """What a user asks for; `least_lease_s` is the shortest lease that makes sense where it is to run."""
     _check_command(spec.command, f"{field}.command")
     check_text(spec.name, f"{field}.name", MAX_NAME)
     if spec.name and not spec.name.isprintable():
@@ -119,10 +119,10 @@ def check_spec(spec: TaskSpec, field: str = "spec") -> None:
         )
     check_request(spec.resources, f"{field}.resources")
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
-    check_limits(spec.limits, f"{field}.limits")
+    check_limits(spec.limits, f"{field}.limits", least_lease_s)
 
 
-def check_limits(limits: Limits, field: str = "limits") -> None:
+def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:
     """The times that a user set. A lease has a least length, so that a late heartbeat does not end the task."""
     check_seconds(limits.run_s, f"{field}.run_s")
     check_seconds(limits.queue_s, f"{field}.queue_s")
@@ -130,9 +130,10 @@ def check_limits(limits: Limits, field: str = "limits") -> None:
         check_seconds(limits.grace_s, f"{field}.grace_s")
     if limits.lost_after_s is not None:
         check_seconds(limits.lost_after_s, f"{field}.lost_after_s")
-        if limits.lost_after_s < LEAST_LEASE_S:
+        if limits.lost_after_s < least_lease_s:
             raise Invalid(
-                f"{field}.lost_after_s must be at least {LEAST_LEASE_S:g} seconds, not {limits.lost_after_s:g}",
+                f"{field}.lost_after_s must be at least {least_lease_s:g} seconds, some heartbeats of a worker, "
+                f"not {limits.lost_after_s:g}",
                 field=f"{field}.lost_after_s",
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import sqlite3
 from dataclasses import replace
@@ -315,3 +316,14 @@ def test_a_write_that_was_cut_off_before_the_log_was_in_use_is_undone(tmp_path: 
     with contextlib.closing(open_writer(path)) as db:
         assert db.execute("SELECT count(*) FROM workers").fetchone() == (0,)
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_folder_that_cannot_be_synced_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite goes on then, and a power cut could take the log with what was acknowledged."""
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("ganger_master.store.database.os.fsync", fails)
+    with pytest.raises(Conflict, match=r"cannot be used: .*Input/output error"):
+        open_writer(tmp_path / "ganger.db")
