@@ -123,6 +123,7 @@ class Stream:
         self.caller = caller
         self._inbox: deque[object] = deque()  # messages, then one GangerError or None for the end
         self._news: asyncio.Future[None] | None = None
+        self._under_way: deque[object] = deque()
         self._last_arrival = 0.0
         self._broken = False
         self._closed = False
@@ -145,7 +146,12 @@ class Stream:
             return
         when = max(self._last_arrival, self._network.loop.now + there)
         self._last_arrival = when
-        self.caller.later(when - self._network.loop.now, self._receive, message)
+        self._under_way.append(message)
+        self.caller.later(when - self._network.loop.now, self._arrived)
+
+    def _arrived(self) -> None:
+        """The next one is there: two of one moment may come in either order, for want of digits."""
+        self._receive(self._under_way.popleft())
 
     def end(self, error: GangerError | None) -> None:
         """The master's end is over."""
