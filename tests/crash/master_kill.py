@@ -43,8 +43,8 @@ class _Tally:
     starts: int = 0
 
 
-def master_kill(trials: int, seed: int, *, stored: int = STORED) -> Row:
-    """SIGKILL of the master at random moments under concurrent submissions."""
+def master_kill(trials: int, seed: int, *, stored: int = STORED, least_per_s: float = LEAST_PER_S) -> Row:
+    """SIGKILL of the master at random moments under concurrent submissions, `least_per_s` of them at least."""
     rng = random.Random(f"master_kill.{seed}")  # noqa: S311
     tally = _Tally()
     with a_cluster() as base:
@@ -58,7 +58,7 @@ def master_kill(trials: int, seed: int, *, stored: int = STORED) -> Row:
                 _round(cluster, kills, rng, sent, tally)
             left -= kills
     rate = tally.acks / tally.served_s
-    if rate < LEAST_PER_S:
+    if rate < least_per_s:
         slow = f"only {rate:.0f} submissions/s while serving: the load is too small to say anything"
         tally.finding += Finding(1, (slow,))
     more = {

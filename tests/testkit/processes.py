@@ -140,6 +140,9 @@ class Cluster:
         log = self.folder / f"{name}.test.log"
         own = () if "--state-dir" in flags else ("--state-dir", str(self.folder))
         first, *rest = (*self.launcher, module, *own, *flags)
+        if self.launcher:
+            paths = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
+            env = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **(env or {})}
         self.daemons[name] = Daemon(first, *rest, log=log, prefix=prefix, env=env)
         return self.daemons[name]
 
