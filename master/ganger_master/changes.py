@@ -181,9 +181,10 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The attempt's capacity is free again."""
+    """The attempt's capacity is free again; `refused` says why its worker refused it, empty when it did not."""
 
     attempt: Attempt
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganger_core.domain.clock import Clock, Instant
-from ganger_core.domain.plan import Snapshot
+from ganger_core.domain.plan import Fleet, Snapshot
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
@@ -16,7 +16,7 @@ from ganger_master.changes import Assign, Command
 from ganger_master.engine import Engine
 from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
 from ganger_master.queue import Heads, TaskQueue
-from ganger_master.reasons import NO_WORKER, why_refused
+from ganger_master.reasons import why_none, why_refused
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
 from ganger_master.state import State
@@ -55,6 +55,7 @@ class Cycle:
         self._clock = clock
         self._hold = hold
         self._said_fallback = False
+        self._counted_on: frozenset[str] = frozenset()  # the workers that the last cycle could give work
         self.assigned_by: Counter[str] = Counter()
 
     def run_once(self) -> CycleResult:
@@ -62,13 +63,14 @@ class Cycle:
         now = self._clock.now()
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
+        self._welcome(fleet)
         slots = sum(max(0, left.slots) for left in free)
         heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
         if not heads.shapes:
             return CycleResult(0, 0, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
-            why = restored.REASON if held else NO_WORKER
+            why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
             self._queue.park([(key, why) for key in heads.keys], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, "")
         # 2. The plan.
@@ -112,6 +114,13 @@ class Cycle:
 
         self._engine.apply_with(decide, now)
         return found[0]
+
+    def _welcome(self, fleet: Fleet) -> None:
+        """One that was late, or rested, takes work again: what was parked for want of it may be planned."""
+        counted_on = frozenset(fleet.worker_ids)
+        if not counted_on <= self._counted_on:
+            self._queue.unpark_all()
+        self._counted_on = counted_on
 
     def _park(self, heads: Heads, planned: Planned) -> None:
         reasons = [

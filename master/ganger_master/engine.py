@@ -236,9 +236,11 @@ class Engine:
                         attempt.worker_id, task.spec.resources, expires, now.steady_s, attempt.lease_s
                     )
                     self._registry.reserve(attempt.ref, held)
-                case Release(attempt):
+                case Release(attempt, refused):
                     self._registry.release(attempt.ref, attempt.worker_id)
                     freed = True
+                    if refused:
+                        self._registry.refused(attempt.worker_id, refused, now.steady_s)
                 case Relet(attempt):
                     self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
                 case _:

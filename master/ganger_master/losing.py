@@ -74,7 +74,8 @@ def give_back(
 ) -> Change:
     """The attempt never ran, refused by its worker or taken back: the task waits again, or is cancelled as asked."""
     attempt = replace(step_attempt(attempt, event), ended_ms=now.wall_ms)
-    change = Change(effects=[Release(attempt)])
+    refused = (why or "it said not why") if event is AttemptEvent.REJECTED else ""
+    change = Change(effects=[Release(attempt, refused)])
     if task.state is TaskState.STOPPING:
         return put(state, change, _cancelled(task, now), now, attempt)
     task = move(task, TaskEvent.WITHDRAWN, started_ms=0, reason=_told(attempt, _TAKEN[event], why))

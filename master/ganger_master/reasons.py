@@ -34,6 +34,15 @@ def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     return text
 
 
+def why_none(resting: Sequence[tuple[str, str]]) -> str:
+    """A sentence for when no worker may get work; `resting` are those that refused attempts, each with its words."""
+    if not resting:
+        return NO_WORKER
+    (name, words), others = resting[0], len(resting) - 1
+    also = f", and {others} other{'s' if others > 1 else ''} too," if others else ""
+    return f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+
+
 def why_it_stays(worker: str, otherwise: str) -> str:
     """A sentence for a live task of a lost worker that no lease ends; `otherwise` is what there was to say before."""
     waits = f"waits for worker {worker}, which is lost, to return or to be fenced (`ganger worker fence {worker}`)"

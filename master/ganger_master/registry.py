@@ -15,6 +15,10 @@ from ganger_master.roster import Entry, Reservation, Roster
 
 __all__ = ["Reservation", "WorkerRegistry"]
 
+FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0
+"""How long a worker that refused an attempt gets nothing new: each time twice as long, and from the start again once
+it has refused nothing for the longest rest."""
+
 
 class WorkerRegistry(Roster):
     """The workers, behind a readers-writer lock: heartbeats write, snapshots and listings read."""
@@ -33,6 +37,7 @@ class WorkerRegistry(Roster):
                 return
             entry.free = profile.capacity.minus(entry.profile.capacity.minus(entry.free))
             entry.profile, entry.seen_s, entry.registered = profile, now_s, True
+            entry.rests, entry.rests_until_s = 0, 0.0
             entry.state = advance(WORKER_MOVES, entry.state, WorkerEvent.REGISTERED)
 
     def heartbeat(
@@ -79,6 +84,21 @@ class WorkerRegistry(Roster):
         with self._lock.write():
             entry = self._workers[worker_id]
             entry.free = entry.free.plus(entry.held.pop(ref).request)
+
+    def refused(self, worker_id: str, why: str, now_s: float) -> None:
+        """A worker refused an attempt, and rests: one whose disk is full would refuse hundreds every second.
+
+        What it refuses while it rests was given to it before, and counts as the same refusal.
+        """
+        with self._lock.write():
+            entry = self._workers[worker_id]
+            entry.refused_why = why
+            if now_s < entry.rests_until_s:
+                return
+            if now_s >= entry.rests_until_s + LONGEST_REST_S:
+                entry.rests = 0
+            entry.rests_until_s = now_s + min(LONGEST_REST_S, FIRST_REST_S * 2**entry.rests)
+            entry.rests = min(entry.rests + 1, 10)
 
     def mark_told(self, worker_id: str, refs: Iterable[AttemptRef], now_s: float) -> list[AttemptRef]:
         """Note that these orders leave now; returns those that may, because their attempts still hold capacity.

@@ -40,6 +40,9 @@ class Entry:
     usage: WorkerUsage = field(default_factory=WorkerUsage)
     held: dict[AttemptRef, Reservation] = field(default_factory=dict)
     free: Resources = field(default_factory=Resources)  # the capacity less what is held
+    rests: int = 0  # how many times in a row it refused an attempt soon after a rest
+    rests_until_s: float = 0.0  # it gets nothing new before, because it refused an attempt
+    refused_why: str = ""  # the last refusal
 
 
 class Roster:
@@ -72,16 +75,25 @@ class Roster:
             ]
 
     def fleet(self, now_s: float) -> tuple[Fleet, tuple[Resources, ...]]:
-        """The workers that may get work, by id, and what each has left. A late one is not among them."""
+        """The workers that may get work, by id, and what each has left: none that is late, or rests."""
         with self._lock.read():
             usable = [
                 (worker_id, entry)
                 for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
-                if self._state_locked(entry, now_s) is WorkerState.UP
+                if self._state_locked(entry, now_s) is WorkerState.UP and now_s >= entry.rests_until_s
             ]
             ids = tuple(worker_id for worker_id, _ in usable)
             capacities = tuple(entry.profile.capacity for _, entry in usable)
             return Fleet(ids, capacities), tuple(entry.free for _, entry in usable)
+
+    def resting(self, now_s: float) -> list[tuple[str, str]]:
+        """The names of the workers that get nothing new because of what they refused, each with its words."""
+        with self._lock.read():
+            return sorted(
+                (entry.profile.name, entry.refused_why)
+                for entry in self._workers.values()
+                if self._state_locked(entry, now_s) is WorkerState.UP and now_s < entry.rests_until_s
+            )
 
     def name(self, worker_id: str) -> str:
         """The worker's name for people."""

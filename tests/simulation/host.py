@@ -297,6 +297,7 @@ PATCHES: tuple[tuple[str, str, Any], ...] = (
     ("ganger_worker.keeper_attempts", "signal_all", lambda pids, signum: _kernel().signal(pids, signum)),
     ("ganger_worker.spool", "os", SPOOL_OS),
     ("ganger_worker.agent", "boottime", boottime),
+    ("ganger_worker.executors.process", "boottime", boottime),
     ("ganger_worker.agent", "LOG_TAIL_BYTES", 16),
 )
 """What production code is given instead of Linux while a world runs."""

@@ -122,7 +122,7 @@ class KeeperProcess:
 class Line:
     """The Unix socket between a worker and its keeper: in order, at once, until one of them dies.
 
-    Offers `send` to `ProcessExecutor` as `KeeperClient` does; a broken line brings up a new keeper.
+    Offers `send` and `pid` to `ProcessExecutor` as `KeeperClient` does; a broken line brings up a new keeper.
     """
 
     def __init__(self, worker: Process, on_message: Callable[[Message], None]) -> None:
@@ -132,6 +132,7 @@ class Line:
         self._open = False
         self._stopping = False
         self._end: _End | None = None
+        self.pid = 0
 
     def connect(self) -> None:
         """Reach the keeper, start one if there is none, and ask for its list before anything else is sent."""

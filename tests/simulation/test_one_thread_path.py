@@ -174,6 +174,7 @@ def test_refused_and_revoked_attempts_wait_again(master: OneThreadMaster) -> Non
         master.report(worker, Report(AttemptRef(1, token), kind, message="no room"))
         assert master.task(1).state is TaskState.PENDING
         assert "no room" in master.task(1).reason
+        master.clock.advance(1)  # one that refuses gets a rest
 
 
 def test_a_cancelled_task_whose_worker_is_gone_ends_cancelled(master: OneThreadMaster) -> None:

@@ -32,7 +32,7 @@ SEED = {
     "admission trusts the plan": 33,
     "told assignment withdrawn on expiry": 1,
     "no restart grace": 35,
-    "no lease margin": 5,
+    "no lease margin": 14,
     "lease not enforced": 14,
     "duplicate order started": 1,
     "exits not kept for a restarted worker": 12,

@@ -75,9 +75,9 @@ class Agent:
     def carry_out(self, batch: OrderBatch, lease_from_s: float) -> None:
         """Carry out orders; `lease_from_s` is when the last answered heartbeat was sent."""
         now_s = boottime()
+        closed = f"worker {self._name} is draining" if self.draining.is_set() else self._executor.closed()
         with self._changed:
             self._lease_from_s = lease_from_s
-            closed = f"worker {self._name} is draining" if self.draining.is_set() else ""
             actions = settle(batch, self._held, lease_from_s, self._over, closed)
             todo = self._note_locked(actions, now_s)
         self._do(todo)

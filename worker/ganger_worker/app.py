@@ -24,6 +24,7 @@ from ganger_worker.executors.folders import AttemptFolders
 from ganger_worker.executors.process import ProcessExecutor, base_environment
 from ganger_worker.heartbeat import Heartbeat
 from ganger_worker.identity import make_profile
+from ganger_worker.keeper import boottime
 from ganger_worker.monitor import Monitor
 from ganger_worker.orders import Orders
 from ganger_worker.reporter import Outbox, Reporter
@@ -34,6 +35,8 @@ from ganger_worker.threads import Pauses
 
 DRAIN_TELL_S = 3.0  # to tell the master that this worker drains, before it looks whether it holds anything
 DRAIN_LOOK_S = 0.2  # how often it looks then
+KEEPER_LIST_S = 10.0  # how long a keeper may take to tell what it has, before that is an error in the log
+KEEPER_LOOK_S = 0.2  # how often a worker that waits for that looks whether it is to end
 SHUTDOWN_GRACE_S = 5.0  # between TERM and KILL of what still runs
 SHUTDOWN_END_S = 10.0  # until everything must be gone
 SHUTDOWN_REPORT_S = 3.0  # then, to tell the master; what it does not hear it learns at the next start
@@ -96,7 +99,9 @@ class Worker:
     def run(self, ending: Ending) -> None:
         """Work until told to end; raises a `GangerError` when the master or the host does not let it start."""
         self._executor.open()
-        self._agent.recovered.wait()
+        if not self._recover(ending):
+            self._close(end_all=False)
+            return
         try:
             registered = self._register(ending)
         except GangerError:
@@ -113,6 +118,21 @@ class Worker:
         if self._agent.wait_over(SHUTDOWN_END_S, reported=False):
             self._agent.wait_over(SHUTDOWN_REPORT_S, reported=True)
         self._close(end_all=True)
+
+    def _recover(self, ending: Ending) -> bool:
+        """Wait for the keeper's list of what runs here; false when told to end first."""
+        warn_s = boottime() + KEEPER_LIST_S
+        while not self._agent.recovered.wait(KEEPER_LOOK_S):
+            if ending.told.is_set():
+                return False
+            if boottime() > warn_s:
+                _log.error(
+                    "the keeper does not tell what runs here; `kill -KILL` its process to end it and all of that",
+                    action="recover",
+                    pid=self._executor.keeper_pid(),
+                )
+                warn_s = boottime() + KEEPER_LIST_S
+        return True
 
     def _register(self, ending: Ending) -> bool:
         """Register; wait for a master that is not there yet. Without one there is nothing to drain but what runs."""

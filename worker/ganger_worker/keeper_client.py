@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from ganger_worker.threads import Loop
 START_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 10.0
 _RETRY_S = 0.01
+_PEER = struct.Struct("3i")  # pid, uid, gid
 
 _log = get_logger()
 
@@ -42,6 +44,7 @@ class KeeperClient:
         self._sock: socket.socket | None = None
         self._rest = b""
         self._process: subprocess.Popen[bytes] | None = None
+        self.pid = 0  # the keeper's
         self._loop = Loop("keeper-link", self.run_once, self._stopping, self._hang_up)
 
     def start(self) -> None:
@@ -115,6 +118,7 @@ class KeeperClient:
                 )
             if self._stopping.wait(_RETRY_S):
                 return
+        self.pid, _, _ = _PEER.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
         sock.sendall(b'{"verb":"list"}\n')
         with self._sending:
             self._sock = sock

@@ -278,3 +278,36 @@ def test_a_drained_worker_gets_no_new_work_until_it_registers_or_says_otherwise(
     master.registry.heartbeat(WORKER.id, usage, [], now_s, draining=True)
     master.register(WORKER)
     assert master.run_cycle().assigned == 1
+
+
+def rejected(ref: AttemptRef) -> Report:
+    return Report(ref, ReportKind.REJECTED, message="disk full")
+
+
+def test_a_worker_that_refuses_is_not_asked_again_at_once(master: OneThreadMaster) -> None:
+    master.register(WORKER)
+    master.submit(a_spec())
+    master.run_cycle()
+    for token in range(1, 4):
+        (ref,) = master.deliver(WORKER)
+        assert ref == AttemptRef(1, token)
+        master.report(WORKER, rejected(ref))
+        master.clock.advance(2 ** (token - 1) - 0.1)
+        assert master.run_cycle().assigned == 0
+        assert master.queue.reason(1) == (
+            "worker w1 refused what it was given last and is asked again within a minute: disk full"
+        )
+        master.clock.advance(0.1)
+        master.submit(a_spec(cpus=99))  # whatever wakes the scheduler
+        assert master.run_cycle().assigned == 1
+
+
+def test_another_worker_gets_what_one_refuses(master: OneThreadMaster) -> None:
+    other = a_worker("w2", cpus=8)
+    master.register(WORKER, other)
+    master.submit(a_spec())
+    master.run_cycle()
+    (ref,) = master.deliver(WORKER)
+    master.report(WORKER, rejected(ref))
+    assert master.run_cycle().assigned == 1
+    assert master.deliver(other) == [AttemptRef(1, 2)]

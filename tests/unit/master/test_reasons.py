@@ -6,7 +6,7 @@ import pytest
 
 from ganger_core.domain.plan import GroupRefusal, RefusalCode
 from ganger_core.domain.resources import Resources
-from ganger_master.reasons import amounts, why_refused
+from ganger_master.reasons import amounts, why_none, why_refused
 
 GIB = 2**30
 REQUEST = Resources(4000, 2 * GIB, 1)
@@ -44,3 +44,21 @@ def test_amounts_in_words() -> None:
     assert amounts(Resources(500, 0, 0)) == "0.5 CPUs"
     assert amounts(Resources(1000, 3 * GIB // 2, 2)) == "1 CPU and 1.5 GiB and 2 slots"
     assert amounts(Resources()) == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("resting", "sentence"),
+    [
+        ([], "no worker is connected"),
+        (
+            [("w1", "disk full")],
+            "worker w1 refused what it was given last and is asked again within a minute: disk full",
+        ),
+        (
+            [("w1", "disk full"), ("w2", "draining"), ("w3", "draining")],
+            "worker w1, and 2 others too, refused what it was given last and is asked again within a minute: disk full",
+        ),
+    ],
+)
+def test_without_a_worker_those_that_rest_are_named(resting: list[tuple[str, str]], sentence: str) -> None:
+    assert why_none(resting) == sentence

@@ -7,7 +7,7 @@ import pytest
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import AttemptRef, WorkerUsage
-from ganger_master.registry import Reservation, WorkerRegistry
+from ganger_master.registry import LONGEST_REST_S, Reservation, WorkerRegistry
 from testkit.builders import a_worker
 
 REF = AttemptRef(1, 1)
@@ -101,3 +101,39 @@ def test_what_was_not_told_waits_for_no_heartbeat(registry: WorkerRegistry) -> N
     registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     registry.heartbeat("id-w1", WorkerUsage(), [], 125)
     assert registry.overdue(131, margin_s=0) == ([REF], [])
+
+
+def rest_after_refusal(registry: WorkerRegistry, now_s: float) -> float:
+    """Refuse at `now_s`; how many whole seconds pass until the worker may get work."""
+    registry.heartbeat("id-w1", WorkerUsage(), [], now_s)
+    registry.refused("id-w1", "disk full", now_s)
+    assert registry.resting(now_s) == [("w1", "disk full")]
+    seconds = 0
+    while registry.fleet(now_s + seconds)[0].worker_ids == ():
+        registry.heartbeat("id-w1", WorkerUsage(), [], now_s + seconds)
+        seconds += 1
+    assert registry.resting(now_s + seconds) == []
+    return seconds
+
+
+def test_a_worker_that_refuses_rests_ever_longer_until_it_refused_nothing_for_long(
+    registry: WorkerRegistry,
+) -> None:
+    now_s, rests = 100.0, []
+    for _ in range(9):
+        rests.append(rest_after_refusal(registry, now_s))
+        now_s += rests[-1]
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert rest_after_refusal(registry, now_s + LONGEST_REST_S) == 1
+
+
+def test_what_a_worker_refuses_while_it_rests_counts_once(registry: WorkerRegistry) -> None:
+    for _ in range(5):
+        registry.refused("id-w1", "disk full", 100)
+    assert rest_after_refusal(registry, 101) == 2
+
+
+def test_a_new_start_of_a_worker_does_not_rest(registry: WorkerRegistry) -> None:
+    registry.refused("id-w1", "draining", 100)
+    registry.register(a_worker("w1", cpus=2, incarnation=2), now_s=100)
+    assert registry.fleet(100)[0].worker_ids == ("id-w1",)

@@ -31,6 +31,10 @@ class NotingExecutor:
         self.extended: list[tuple[AttemptRef, float]] = []
         self.forgotten: list[AttemptRef] = []
         self.fails = False
+        self.hangs = ""
+
+    def closed(self) -> str:
+        return self.hangs
 
     def prepare(self, order: StartOrder) -> None:
         if self.fails:
@@ -292,3 +296,11 @@ def test_shutdown_stops_what_lives(room: Room) -> None:
     assert not room.agent.wait_over(0.0, reported=True)
     (told,) = room.told()
     assert (told.kind, told.report(boottime()).orderly) == (ReportKind.LOST, True)
+
+
+def test_a_worker_whose_executor_is_closed_refuses_with_its_words(room: Room) -> None:
+    room.executor.hangs = "the keeper has not answered for 20 s"
+    room.order(start())
+    (told,) = room.told()
+    assert (told.kind, told.message) == (ReportKind.REJECTED, "the keeper has not answered for 20 s")
+    assert room.executor.started == []

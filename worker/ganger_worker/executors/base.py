@@ -110,6 +110,10 @@ class Executor(Protocol):
     What is lost on the way to an executor that just died is made up for after the next `on_recovered`.
     """
 
+    def closed(self) -> str:
+        """Why it can start nothing at present; empty when it can."""
+        ...
+
     def prepare(self, order: StartOrder) -> None:
         """Make what the attempt needs before its start; raises OSError."""
         ...

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import signal
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from ganger_core.domain.task import AttemptRef, StartOrder
 from ganger_worker.executors.base import Cause, Exit, Launch, Listener, Refused, Started, Stop
 from ganger_worker.executors.folders import AttemptFolders
+from ganger_worker.keeper import boottime
 from ganger_worker.keeper_client import KeeperClient, Message
 from ganger_worker.lease_watch import LeaseWatch, kill_marked
 
 INHERITED = frozenset(("PATH", "HOME", "LANG", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TZ"))
 """What an attempt gets of the worker's environment, beside LC_*."""
+ANSWER_S = 15.0  # a keeper that has not answered a start for so long hangs, or its disk does
 LIMIT_GRACE_S = 30.0  # between TERM and KILL at the run limit, unless the task says otherwise
 
 
@@ -45,6 +48,10 @@ class ProcessExecutor:
         self._listener = listener
         self._keeper = KeeperClient(folder, worker_id, self._on_message)
         self._watch = LeaseWatch(partial(kill_marked, worker_id))
+        self._lock = threading.Lock()
+        self._unanswered: dict[
+            AttemptRef, float
+        ] = {}  # since when each start waits for word: guarded by _lock
 
     def open(self) -> None:
         """Reach the keeper or start one; what it holds comes by `on_recovered`. Raises Unavailable."""
@@ -57,6 +64,18 @@ class ProcessExecutor:
         self._watch.loop.stop()
         self._folders.close()
 
+    def keeper_pid(self) -> int:
+        """The keeper's process."""
+        return self._keeper.pid
+
+    def closed(self) -> str:
+        """A keeper that does not answer starts nothing: what it has goes on, more it should not get."""
+        with self._lock:
+            waited_s = boottime() - min(self._unanswered.values(), default=inf)
+        if waited_s < ANSWER_S:
+            return ""
+        return f"the keeper of worker {self._worker}, process {self._keeper.pid}, has not answered for {waited_s:.0f} s"
+
     def prepare(self, order: StartOrder) -> None:
         """Make the attempt's folders; raises OSError."""
         self._folders.make(order.ref)
@@ -64,6 +83,9 @@ class ProcessExecutor:
     def start(self, launches: Sequence[Launch]) -> None:
         """Hand all to the keeper in one message."""
         self._watch.expect((launch.order.ref, launch.deadline_s) for launch in launches)
+        now_s = boottime()
+        with self._lock:
+            self._unanswered.update((launch.order.ref, now_s) for launch in launches)
         self._keeper.send("start", base_env=self._env, attempts=[self._item(launch) for launch in launches])
 
     def stop(self, stops: Sequence[Stop]) -> None:
@@ -107,6 +129,12 @@ class ProcessExecutor:
         }
 
     def _on_message(self, message: Message) -> None:
+        with self._lock:  # the list is the whole of what it has: what it lacks is handed over again
+            answered = (
+                list(self._unanswered) if message["event"] == "list" else map(_ref, message["attempts"])
+            )
+            for ref in answered:
+                self._unanswered.pop(ref, None)
         match message["event"]:
             case "started":
                 self._listener.on_started([_started(item) for item in message["attempts"]])
@@ -140,7 +168,7 @@ def _named(ref: AttemptRef) -> dict[str, Any]:
 
 
 def _deadline(when_s: float) -> float | None:
-    return None if when_s == math.inf else when_s  # JSON knows no infinity
+    return None if when_s == inf else when_s  # JSON knows no infinity
 
 
 def _ref(item: Message) -> AttemptRef:
