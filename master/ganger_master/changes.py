@@ -59,12 +59,16 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Admission accepted it: the task goes to the worker. Answer: the attempt, or None if it no longer waits."""
+    """Admission accepted it: the task goes to the worker. Answer: the attempt, or None if it no longer waits.
+
+    One that is `behind` has no capacity there yet, see `lanes`.
+    """
 
     task_id: int
     worker_id: str
     worker_name: str
     planned_by: str
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,14 @@ class Age:
     """An attempt seems to have run for so long that a silent worker must not cost it: its lease ends."""
 
     ref: AttemptRef
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """An attempt that waits behind another is asked back, for this reason; the worker's answer decides."""
+
+    ref: AttemptRef
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,7 @@ Command = (
     | Expire
     | Assign
     | Age
+    | Revoke
     | Withdraw
     | Told
     | SettleLog
@@ -181,10 +194,25 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The attempt's capacity is free again; `refused` says why its worker refused it, empty when it did not."""
+    """The attempt's capacity, if it had any, is free again."""
 
     attempt: Attempt
-    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The attempt's capacity is that of another now, which was behind it."""
+
+    attempt: Attempt
+    to: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The worker gets nothing new for a while, because of what it refused."""
+
+    worker_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +230,7 @@ class Tell:
     order: Order
 
 
-Effect = Enqueue | Dequeue | Reserve | Release | Relet | Tell
+Effect = Enqueue | Dequeue | Reserve | Release | HandOver | Rest | Relet | Tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
-from ganger_master.changes import Age, Command, Expire, LoseAttempt, SettleLog, Withdraw
+from ganger_master.changes import Age, Command, Expire, LoseAttempt, Revoke, SettleLog, Withdraw
 from ganger_master.engine import Engine
+from ganger_master.prefill import overdue
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.state import Rules, State
@@ -39,7 +40,12 @@ class Cleanup:
         late = expire(self._engine, self._queue, now)
 
         def decide(state: State) -> Sequence[Command]:
-            return [*self._overdue_attempts(now), *self._aged_attempts(state, now), *logs]
+            return [
+                *self._overdue_attempts(now),
+                *self._aged_attempts(state, now),
+                *(Revoke(ref, "asked back: nothing came free for it") for ref in overdue(state, now.wall_ms)),
+                *logs,
+            ]
 
         applied = self._engine.apply_with(decide, now)
         if applied.answers or late:

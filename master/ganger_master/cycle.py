@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.plan import Fleet, Snapshot
+from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
-from ganger_master.changes import Assign, Command
+from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
 from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
+from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import Heads, TaskQueue
 from ganger_master.reasons import why_none, why_refused
 from ganger_master.registry import WorkerRegistry
@@ -28,10 +30,11 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CycleResult:
-    """What one cycle did."""
+    """What one cycle did: it looked at so many waiting tasks, and gave so many capacity, or a place behind others."""
 
     heads: int
     assigned: int
+    behind: int
     unadmitted: int
     planned_by: str
 
@@ -67,26 +70,30 @@ class Cycle:
         slots = sum(max(0, left.slots) for left in free)
         heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
         if not heads.shapes:
-            return CycleResult(0, 0, 0, "")
+            return CycleResult(0, 0, 0, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
             why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
             self._queue.park([(key, why) for key in heads.keys], heads.generation)
-            return CycleResult(len(heads.shapes), 0, 0, "")
+            return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
         snapshot = Snapshot(fleet, free, heads.shapes)
         planned = self._planning.plan(snapshot)
         self._say_fallback(planned)
         # 3. Admission and assignment on the present state, in one step.
         admitted = self._assign(snapshot, planned, self._clock.now())
-        # 4. Reasons for what was left out; what admission refused is planned again at once.
+        # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
+        # refused is planned again at once.
+        left = left_over(heads, planned.plan)
+        behind = self._prefill(left, planned.by, self._clock.now()) if left else 0
         self._park(heads, planned)
         if admitted.refused:
             self._queue.wake()
-        self.assigned_by[planned.by] += len(admitted.accepted)
+        self.assigned_by[planned.by] += len(admitted.accepted) + behind
         result = CycleResult(
             sum(len(shape.task_ids) for shape in heads.shapes),
             len(admitted.accepted),
+            behind,
             len(admitted.refused),
             planned.by,
         )
@@ -95,6 +102,7 @@ class Cycle:
             action="cycle",
             heads=result.heads,
             assigned=result.assigned,
+            behind=result.behind,
             by=result.planned_by,
             took_ms=round(1000 * (self._clock.now().steady_s - now.steady_s), 3),
         )
@@ -114,6 +122,25 @@ class Cycle:
 
         self._engine.apply_with(decide, now)
         return found[0]
+
+    def _prefill(self, left: Sequence[Left], planned_by: str, now: Instant) -> int:
+        """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
+
+        Returns how many went behind others.
+        """
+
+        def decide(state: State) -> Sequence[Command]:
+            fleet, _ = self._registry.fleet(now.steady_s)
+            usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
+            behind = [
+                Assign(task_id, before.worker_id, before.worker_name, planned_by, behind=True)
+                for task_id, before in fill(state, left, usable, now.wall_ms)
+            ]
+            in_the_way = to_revoke(state, left, usable)
+            return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
+
+        applied = self._engine.apply_with(decide, now)
+        return sum(isinstance(answer, AttemptRef) for answer in applied.answers)
 
     def _welcome(self, fleet: Fleet) -> None:
         """One that was late, or rested, takes work again: what was parked for want of it may be planned."""
@@ -169,7 +196,7 @@ class Scheduler:
                 if self._stopping.is_set():
                     return
                 result = self._cycle.run_once()
-                if result.assigned == result.heads and result.heads:
+                if result.assigned + result.behind == result.heads and result.heads:
                     self._queue.wake()  # there may be more than this cycle looked at
         except BaseException as error:
             self._on_failure(error)

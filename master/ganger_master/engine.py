@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
+from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, StartOrder, Task
 from ganger_master.asked import stop_order
@@ -23,14 +24,16 @@ from ganger_master.changes import (
     Dequeue,
     Effect,
     Enqueue,
+    HandOver,
     Release,
     Relet,
     Request,
     Reserve,
+    Rest,
     Tell,
 )
 from ganger_master.locks import ENGINE_RANK, RankedLock
-from ganger_master.queue import TaskQueue
+from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
@@ -206,6 +209,7 @@ class Engine:
             state.next_task_id = max(state.next_task_id, task.id + 1)
         for attempt in change.attempts:
             state.attempts[attempt.ref.task_id] = attempt
+            state.lanes.note(attempt, state.tasks[attempt.ref.task_id].spec.resources)
         for told in change.answered:
             request = told.request
             state.requests[request.owner, request.request_id] = (request.digest, told.answer)
@@ -231,22 +235,38 @@ class Engine:
         for effect in effects:
             match effect:
                 case Reserve(attempt, task):
-                    expires = now.steady_s + self._reservation_s
                     held = Reservation(
-                        attempt.worker_id, task.spec.resources, expires, now.steady_s, attempt.lease_s
+                        attempt.worker_id,
+                        Resources() if attempt.behind else task.spec.resources,
+                        now.steady_s + self._reservation_s,
+                        now.steady_s,
+                        attempt.lease_s,
+                        since_s=now.steady_s,
+                        behind=attempt.behind,
                     )
                     self._registry.reserve(attempt.ref, held)
-                case Release(attempt, refused):
-                    self._registry.release(attempt.ref, attempt.worker_id)
+                case Release(attempt):
+                    held = self._registry.release(attempt.ref, attempt.worker_id)
+                    self._note_run_locked(attempt, held, now)
                     freed = True
-                    if refused:
-                        self._registry.refused(attempt.worker_id, refused, now.steady_s)
+                case HandOver(attempt, to):
+                    held = self._registry.hand_over(attempt.ref, attempt.worker_id, to.ref)
+                    self._note_run_locked(attempt, held, now)
+                    freed = True
+                case Rest(worker_id, reason):
+                    self._registry.refused(worker_id, reason, now.steady_s)
                 case Relet(attempt):
                     self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
                 case _:
                     pass
         if freed:
             self._queue.unpark_all()
+
+    def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:
+        if attempt.state is AttemptState.ENDED and attempt.started_ms:
+            run_ms = attempt.ended_ms - attempt.started_ms
+            trip_ms = None if held.behind else 1000 * (now.steady_s - held.since_s) - run_ms
+            self._state.run_times.note(BucketKey.of(self._state.tasks[attempt.ref.task_id]), run_ms, trip_ms)
 
     def _waits_locked(self, task_id: int) -> bool:
         return self._state.tasks[task_id].state is TaskState.PENDING
@@ -255,7 +275,7 @@ class Engine:
         task = self._state.tasks[attempt.ref.task_id]
         if attempt.state is AttemptState.STOPPING:
             return stop_order(task, attempt)
-        return StartOrder(attempt.ref, task.spec, attempt.lease_s, attempt.state)
+        return StartOrder(attempt.ref, task.spec, attempt.lease_s, attempt.state, attempt.behind)
 
     def _forget_locked(self, changed: Sequence[Task]) -> None:
         """Drop the oldest ended tasks from memory; they are on disk long since."""
@@ -277,5 +297,15 @@ def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Inst
             attempt = replace(stored, lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
             state.attempts[attempt.ref.task_id] = attempt
         request = state.tasks[attempt.ref.task_id].spec.resources
-        held = Reservation(attempt.worker_id, request, now.steady_s, now.steady_s, attempt.lease_s, told=True)
+        state.lanes.note(attempt, request)
+        held = Reservation(
+            attempt.worker_id,
+            Resources() if attempt.behind else request,
+            now.steady_s,
+            now.steady_s,
+            attempt.lease_s,
+            told=True,
+            since_s=now.steady_s,
+            behind=True,  # how long a round trip with it took is not known
+        )
         registry.reserve(attempt.ref, held)

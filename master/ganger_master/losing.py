@@ -6,11 +6,12 @@ are over, or an operator said that its host is dead (`ganger worker fence`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
-from ganger_core.domain.task import Attempt, OnWorkerLost, Outcome, OutcomeKind, Task
+from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
 from ganger_master.changes import (
     Answer,
     Answered,
@@ -18,9 +19,11 @@ from ganger_master.changes import (
     Enqueue,
     Fence,
     LoseAttempt,
-    Release,
+    Rest,
+    Revoke,
     Withdraw,
 )
+from ganger_master.handing import ask_back, vacate
 from ganger_master.moves import live, move, put, step_attempt
 from ganger_master.remembering import answer_of
 from ganger_master.state import State
@@ -39,12 +42,14 @@ class Loss:
     is_crash: bool
 
 
-def take_back(state: State, command: Withdraw | LoseAttempt, now: Instant) -> tuple[Change, Answer]:
-    """The master gives an attempt up; one that lives no more is left alone."""
+def take_back(state: State, command: Withdraw | LoseAttempt | Revoke, now: Instant) -> tuple[Change, Answer]:
+    """The master gives an attempt up, or asks for it; one that lives no more is left alone."""
     found = live(state, command.ref)
     if found is None:
         return Change(), None
     task, attempt = found
+    if isinstance(command, Revoke):
+        return ask_back(attempt, command.reason), None
     if isinstance(command, Withdraw):
         return give_back(state, task, attempt, AttemptEvent.REVOKED, command.reason, now), None
     loss = Loss(command.reason, is_crash=bool(attempt.started_ms) and not command.orderly)
@@ -63,19 +68,27 @@ def fence(state: State, command: Fence, now: Instant) -> tuple[Change, Answer]:
         if found is not None:
             loss = Loss(why, is_crash=bool(found[1].started_ms))
             # The numbers of events follow those of the attempts before, which are not in the state yet.
-            lose(state, *found, loss, now, change)
+            lose(state, *found, loss, now, change, gone=command.refs)
             given_up += 1
     change.answered.append(Answered(command.request, str(given_up), now.wall_ms, 0, 0))
     return change, given_up
 
 
 def give_back(
-    state: State, task: Task, attempt: Attempt, event: AttemptEvent, why: str, now: Instant
+    state: State,
+    task: Task,
+    attempt: Attempt,
+    event: AttemptEvent,
+    why: str,
+    now: Instant,
+    handed_to: AttemptRef | None = None,
 ) -> Change:
     """The attempt never ran, refused by its worker or taken back: the task waits again, or is cancelled as asked."""
     attempt = replace(step_attempt(attempt, event), ended_ms=now.wall_ms)
-    refused = (why or "it said not why") if event is AttemptEvent.REJECTED else ""
-    change = Change(effects=[Release(attempt, refused)])
+    change = Change()
+    vacate(state, change, attempt, handed_to)
+    if event is AttemptEvent.REJECTED:
+        change.effects.append(Rest(attempt.worker_id, why))
     if task.state is TaskState.STOPPING:
         return put(state, change, _cancelled(task, now), now, attempt)
     task = move(task, TaskEvent.WITHDRAWN, started_ms=0, reason=_told(attempt, _TAKEN[event], why))
@@ -84,7 +97,15 @@ def give_back(
 
 
 def lose(
-    state: State, task: Task, attempt: Attempt, loss: Loss, now: Instant, change: Change | None = None
+    state: State,
+    task: Task,
+    attempt: Attempt,
+    loss: Loss,
+    now: Instant,
+    change: Change | None = None,
+    *,
+    handed_to: AttemptRef | None = None,
+    gone: Collection[AttemptRef] = (),
 ) -> Change:
     """The attempt is lost: its task is cancelled if that was asked, fails if it must, or waits again."""
     change = Change() if change is None else change
@@ -94,7 +115,7 @@ def lose(
         ended_ms=now.wall_ms,
         outcome=Outcome(kind, message=loss.why),
     )
-    change.effects.append(Release(attempt))
+    vacate(state, change, attempt, handed_to, gone)
     task = replace(task, crashes=task.crashes + loss.is_crash)
     if task.state is TaskState.STOPPING:
         return put(state, change, _cancelled(task, now), now, attempt)

@@ -79,11 +79,21 @@ class WorkerRegistry(Roster):
             entry = self._workers[worker_id]
             entry.held[ref] = replace(entry.held[ref], lease_s=lease_s)
 
-    def release(self, ref: AttemptRef, worker_id: str) -> None:
-        """Give an attempt's capacity back; an attempt that holds none is an error."""
+    def release(self, ref: AttemptRef, worker_id: str) -> Reservation:
+        """Give an attempt's capacity back; an attempt that has no reservation is an error."""
         with self._lock.write():
             entry = self._workers[worker_id]
-            entry.free = entry.free.plus(entry.held.pop(ref).request)
+            held = entry.held.pop(ref)
+            entry.free = entry.free.plus(held.request)
+            return held
+
+    def hand_over(self, ref: AttemptRef, worker_id: str, to: AttemptRef) -> Reservation:
+        """Give an attempt's capacity to another that has none; either without a reservation is an error."""
+        with self._lock.write():
+            entry = self._workers[worker_id]
+            next_, held = entry.held[to], entry.held.pop(ref)
+            entry.held[to] = replace(next_, request=held.request)
+            return held
 
     def refused(self, worker_id: str, why: str, now_s: float) -> None:
         """A worker refused an attempt, and rests: one whose disk is full would refuse hundreds every second.

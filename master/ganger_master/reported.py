@@ -8,7 +8,8 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.states import AttemptEvent, AttemptState, IllegalMove, TaskEvent, TaskState
 from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Report, ReportKind, Task
-from ganger_master.changes import Answer, Change, Release, SettleLog, Told
+from ganger_master.changes import Answer, Change, SettleLog, Told
+from ganger_master.handing import vacate
 from ganger_master.losing import Loss, give_back, lose
 from ganger_master.moves import ago, current, has_ended, move, put, step_attempt
 from ganger_master.state import State
@@ -27,13 +28,13 @@ def told(state: State, command: Told, now: Instant) -> tuple[Change, Answer]:
             case ReportKind.ENDED:
                 return _attempt_ended(state, task, attempt, command, now), None
             case ReportKind.REJECTED:
-                return give_back(state, task, attempt, AttemptEvent.REJECTED, report.message, now), None
+                return _given_back(state, task, attempt, AttemptEvent.REJECTED, report, now), None
             case ReportKind.REVOKED:
-                return give_back(state, task, attempt, AttemptEvent.REVOKED, report.message, now), None
+                return _given_back(state, task, attempt, AttemptEvent.REVOKED, report, now), None
             case ReportKind.LOST:
                 started = bool(attempt.started_ms) or report.started_age_s is not None
                 loss = Loss(report.message, is_crash=started and not report.orderly)
-                return lose(state, task, attempt, loss, now), None
+                return lose(state, task, attempt, loss, now, handed_to=report.handed_to), None
     except IllegalMove as error:
         raise StaleAttempt(f"attempt {report.ref}: {error}") from error
 
@@ -53,6 +54,12 @@ def settle_log(state: State, command: SettleLog, now: Instant) -> tuple[Change, 
     if command.incomplete and attempt.outcome is not None:
         attempt = replace(attempt, outcome=replace(attempt.outcome, log_incomplete=True))
     return _finish(state, Change(), task, attempt, now), None
+
+
+def _given_back(
+    state: State, task: Task, attempt: Attempt, event: AttemptEvent, report: Report, now: Instant
+) -> Change:
+    return give_back(state, task, attempt, event, report.message, now, report.handed_to)
 
 
 def _accepted(state: State, task: Task, attempt: Attempt, report: Report, now: Instant) -> Change:
@@ -96,7 +103,8 @@ def _attempt_ended(state: State, task: Task, attempt: Attempt, command: Told, no
         stdout_tail=report.stdout_tail,
         stderr_tail=report.stderr_tail,
     )
-    change = Change(effects=[Release(attempt)])
+    change = Change()
+    vacate(state, change, attempt, report.handed_to)
     if command.log_complete:
         return _finish(state, change, task, attempt, now)
     waiting = replace(

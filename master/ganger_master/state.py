@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ganger_core.domain.task import Attempt, OnWorkerLost, Task, TaskSpec, WorkerProfile
+from ganger_master.lanes import Lanes
+from ganger_master.run_times import RunTimes
 
 AGES_AFTER_S = 3_600.0
 """How long an attempt may have run until a loss of its worker costs too much to start over unasked."""
@@ -24,6 +26,8 @@ class State:
     next_seq: int = 1
     epoch: int = 1
     restored: int = 0  # see epochs.py
+    lanes: Lanes = field(default_factory=Lanes, compare=False)  # of the live attempts
+    run_times: RunTimes = field(default_factory=RunTimes, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from ganger_master.changes import (
     Register,
     Relet,
     Reserve,
+    Revoke,
     SettleLog,
     SettleRestore,
     Submit,
@@ -61,7 +62,7 @@ def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Ch
             return reported.told(state, command, now)
         case SettleLog():
             return reported.settle_log(state, command, now)
-        case Withdraw() | LoseAttempt():
+        case Withdraw() | LoseAttempt() | Revoke():
             return losing.take_back(state, command, now)
         case Fence():
             return losing.fence(state, command, now)
@@ -86,11 +87,17 @@ def _assign(state: State, rules: Rules, command: Assign, now: Instant) -> tuple[
         planned_by=command.planned_by,
         assigned_ms=now.wall_ms,
         lease_s=rules.lease_of(task.spec),
+        behind=command.behind,
     )
-    task = move(task, TaskEvent.ASSIGNED, token=ref.token, reason=f"placed by {command.planned_by}")
+    reason = f"placed by {command.planned_by}"
+    if command.behind:
+        reason += f", next on {command.worker_name} with what comes free there"
+    task = move(task, TaskEvent.ASSIGNED, token=ref.token, reason=reason)
     change = Change()
     change.effects += [Dequeue(task.id), Reserve(attempt, task)]
-    change.effects.append(Tell(attempt.worker_id, StartOrder(ref, task.spec, attempt.lease_s)))
+    change.effects.append(
+        Tell(attempt.worker_id, StartOrder(ref, task.spec, attempt.lease_s, behind=command.behind))
+    )
     put(state, change, task, now, attempt)
     return change, ref
 

@@ -73,7 +73,7 @@ def planner_share(client: Client, ids: Sequence[int]) -> float:
     for event in client.events(task_ids=ids):
         if event.state is TaskState.SCHEDULED:
             assignments += 1
-            by_planner += event.reason == "placed by planner"
+            by_planner += event.reason.startswith("placed by planner")
         elif event.state is TaskState.SUCCEEDED:
             ended.add(event.task_id)
             if len(ended) == len(ids):

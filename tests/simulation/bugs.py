@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
-from ganger_core.domain.states import ATTEMPT_FINAL, WORKER_MOVES, WorkerEvent, advance
+from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
 
 Patches = Mapping[str, Any]
 """What to put where: `package.module:name` or `package.module:Class.name`."""
@@ -52,14 +52,12 @@ def _told_assignment_expires() -> Patches:
 
 
 def _no_restart_grace() -> Patches:
-    from ganger_master.registry import Reservation
+    from ganger_master.engine import reserve_live as real
 
     def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
-        for attempt in state.attempts.values():
-            if attempt.state not in ATTEMPT_FINAL:
-                request = state.tasks[attempt.ref.task_id].spec.resources
-                held = Reservation(attempt.worker_id, request, now.steady_s, -1e9, attempt.lease_s, told=True)
-                registry.reserve(attempt.ref, held)
+        real(state, registry, rules, now)
+        for entry in registry._workers.values():
+            entry.held = {ref: replace(held, lease_from_s=-1e9) for ref, held in entry.held.items()}
 
     return {
         "simulation.master:reserve_live": reserve_live,
@@ -68,12 +66,48 @@ def _no_restart_grace() -> Patches:
 
 
 def _released_twice() -> Patches:
-    def release(self: Any, ref: Any, worker_id: str) -> None:
+    def release(self: Any, ref: Any, worker_id: str) -> Any:
         entry = self._workers[worker_id]
-        request = entry.held.pop(ref).request
-        entry.free = entry.free.plus(request).plus(request)
+        held = entry.held.pop(ref)
+        entry.free = entry.free.plus(held.request).plus(held.request)
+        return held
 
     return {"ganger_master.registry:WorkerRegistry.release": release}
+
+
+def _handed_over_and_freed() -> Patches:
+    from ganger_master.registry import WorkerRegistry
+
+    real = WorkerRegistry.hand_over
+
+    def hand_over(self: Any, ref: Any, worker_id: str, to: Any) -> Any:
+        held = real(self, ref, worker_id, to)
+        entry = self._workers[worker_id]
+        entry.free = entry.free.plus(held.request)
+        return held
+
+    return {"ganger_master.registry:WorkerRegistry.hand_over": hand_over}
+
+
+def _behind_starts_at_once() -> Patches:
+    from ganger_worker.decisions import _on_start as real
+
+    def on_start(order: Any, *others: Any) -> Any:
+        return real(replace(order, behind=False), *others)
+
+    return {"ganger_worker.decisions:_on_start": on_start}
+
+
+def _started_is_given_back() -> Patches:
+    from ganger_core.domain.task import ReportKind, RevokeOrder
+    from ganger_worker.decisions import Tell
+    from ganger_worker.decisions import settle as real
+
+    def settle(batch: Any, held: Any, *others: Any) -> Any:
+        asked = [order.ref for order in batch.orders if isinstance(order, RevokeOrder) and order.ref in held]
+        return [*real(batch, held, *others), *(Tell(ref, ReportKind.REVOKED, "given back") for ref in asked)]
+
+    return {"ganger_worker.agent:settle": settle}
 
 
 def _lease_not_enforced() -> Patches:
@@ -318,6 +352,9 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "ended attempt moves again": _final_task_moves,
     "cancelled task queued again": _cancel_forgotten_on_loss,
     "reservation released twice": _released_twice,
+    "capacity handed over and freed": _handed_over_and_freed,
+    "behind starts at once": _behind_starts_at_once,
+    "what has started is given back": _started_is_given_back,
     "admission trusts the plan": _admission_trusts_the_plan,
     "told assignment withdrawn on expiry": _told_assignment_expires,
     "no restart grace": _no_restart_grace,

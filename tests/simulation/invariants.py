@@ -34,6 +34,7 @@ class Invariants:
         self._runs: dict[AttemptRef, Run] = {}
         self._living: dict[int, list[Run]] = {}  # by task
         self._highest: dict[int, int] = {}  # token that began, by task
+        self._behind: set[AttemptRef] = set()
         self._looked_at = (None, -1, -1)
         self.checks: Counter[str] = Counter()
 
@@ -92,6 +93,7 @@ class Invariants:
         """A commit wrote these: what it calls over must be over."""
         self.checks["commits"] += 1
         for attempt in attempts:
+            self._note_lane(attempt)
             run = self._runs.get(attempt.ref)
             if not attempt.is_live and run is not None and run.ended is None:
                 raise Violation(f"I4 attempt {attempt.ref} is written off as {attempt.state}, but it lives")
@@ -115,6 +117,15 @@ class Invariants:
                     raise Violation(f"I6 task {task.id} is {task.state}, but it lives")
                 if task.state is TaskState.SUCCEEDED:
                     self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
+
+    def _note_lane(self, attempt: Attempt) -> None:
+        """Count what was behind others, and what became of it."""
+        if attempt.behind:
+            self.checks["asked back" if attempt.phase else "behind"] += 1
+            self._behind.add(attempt.ref)
+        elif attempt.ref in self._behind:
+            self._behind.remove(attempt.ref)
+            self.checks["handed over" if attempt.is_live else "over behind"] += 1
 
     def _true_outcome(self, ref: AttemptRef, outcome: Outcome, run: Run | None) -> None:
         run = run or self._runs.get(ref)

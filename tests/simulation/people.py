@@ -37,10 +37,22 @@ class People:
         self.seen: list[Event] = []  # by the feed
         for number in range(tasks):
             self.proc.later(self._rng.random() * over_s, self._begin, f"t{number}", cancels)
+        if world.has_bursts:
+            begins_s, count = world.bursts_rng.random() * over_s, world.bursts_rng.randint(8, 40)
+            self.waiting += count
+            for number in range(count):
+                self.proc.later(begins_s, self._begin_short, f"b{number}", cancels / 4)
         self.proc.spawn(self._watch(), "watch")
 
     def _begin(self, label: str, cancels: float) -> None:
         self.proc.spawn(self._one(label, self._program(label), cancels), label)
+
+    def _begin_short(self, label: str, cancels: float) -> None:
+        """One of many tasks of a kind, most of them short, so that some go behind others."""
+        rng = self._world.bursts_rng
+        longest = rng.choice((0.01, 0.3, 0.3, 0.3, 0.6, 30.0))
+        program = Program(label, round(rng.random() * longest, 3) + 0.001, rng.choice((0, 0, 0, 7)))
+        self.proc.spawn(self._one(label, program, cancels, priority=50), label)
 
     def _program(self, label: str) -> Program:
         rng = self._rng
@@ -55,13 +67,13 @@ class People:
             missing=rng.random() < 0.03,
         )
 
-    async def _one(self, label: str, program: Program, cancels: float) -> None:
+    async def _one(self, label: str, program: Program, cancels: float, priority: int = 0) -> None:
         """Submit until it is acknowledged or given up; later perhaps cancel."""
         rng = self._rng
         spec = TaskSpec(
             program.command(),
             resources=Resources(program.cpu_milli, 0, 1),
-            priority=rng.choice((10, 50, 50, 90)),
+            priority=priority or rng.choice((10, 50, 50, 90)),
             limits=self._limits(),
             on_worker_lost=self._policy(),
         )

@@ -143,7 +143,7 @@ class WorkerDaemon:
         """SIGTERM; false while it has not registered yet, drains already, or shuts down."""
         if self._orders_loop is None or self.agent.draining.is_set():
             return False
-        self.agent.draining.set()
+        self.agent.drain()
         self.proc.spawn(self._drain(), "drain")
         return True
 

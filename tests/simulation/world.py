@@ -52,6 +52,8 @@ class World:
         # What limits and losses there are is drawn apart, so that half of the worlds are as they were without.
         self.limits_rng = Random(f"limits of {seed}")  # noqa: S311
         self.has_limits = self.limits_rng.random() < 0.5
+        self.bursts_rng = Random(f"bursts of {seed}")  # noqa: S311
+        self.has_bursts = self.bursts_rng.random() < 0.34
         self.settings = Settings(
             lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
             ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,

@@ -39,6 +39,7 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Report,
     ReportKind,
+    RevokeOrder,
     StartOrder,
     StopOrder,
     Task,
@@ -89,6 +90,7 @@ attempts = st.builds(
     lease_s=number,
     stop_signal=int32,
     stop_grace_s=number,
+    behind=st.booleans(),
 )
 task_values = st.builds(
     Task,
@@ -119,8 +121,10 @@ views = st.builds(
     number,
     st.lists(refs, max_size=3).map(tuple),
 )
-orders = st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState)) | st.builds(
-    StopOrder, refs, number, text, int32
+orders = (
+    st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState), st.booleans())
+    | st.builds(StopOrder, refs, number, text, int32)
+    | st.builds(RevokeOrder, refs)
 )
 batches = st.builds(OrderBatch, int64, st.booleans(), st.lists(orders, max_size=3).map(tuple))
 reports = st.builds(
@@ -136,6 +140,7 @@ reports = st.builds(
     data,
     data,
     st.booleans(),
+    st.none() | refs,
 )
 chunks = st.builds(LogChunk, refs, st.sampled_from(LogStream), int64, data)
 shapes = st.builds(ShapeDemand, resources, int32, st.lists(int64, max_size=4).map(tuple))
@@ -230,6 +235,7 @@ PAIRS: dict[str, Pair] = {
             lease_s=6.0,
             stop_signal=7,
             stop_grace_s=8.0,
+            behind=True,
         ),
     ),
     "Task": Pair(
@@ -257,14 +263,20 @@ PAIRS: dict[str, Pair] = {
         workers.order_batch_from_proto,
         batches,
         OrderBatch(
-            4, True, (StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING), StopOrder(_REF, 2.5, "why"))
+            4,
+            True,
+            (
+                StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING, behind=True),
+                StopOrder(_REF, 2.5, "why"),
+                RevokeOrder(_REF),
+            ),
         ),
     ),
     "Report": Pair(
         workers.report_to_proto,
         workers.report_from_proto,
         reports,
-        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True),
+        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True, _REF),
     ),
     "LogChunk": Pair(
         workers.log_chunk_to_proto,

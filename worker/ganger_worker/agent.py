@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, OrderBatch, ReportKind
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, OrderBatch, ReportKind, StartOrder
 from ganger_core.logs import get_logger
 from ganger_worker.attempts import Held, Stage, Told
 from ganger_worker.decisions import (
@@ -22,6 +23,7 @@ from ganger_worker.decisions import (
     Halt,
     Tell,
     TellAgain,
+    Wait,
     clean,
     conclude,
     lease_end,
@@ -67,6 +69,7 @@ class Agent:
         # Of what was over and forgotten, the highest token of each task, newest last: guarded by _changed. An
         # order that was on its way meanwhile must not start it again.
         self._over: OrderedDict[int, int] = OrderedDict()
+        self._waiting: dict[Resources, OrderedDict[AttemptRef, None]] = {}  # by what they ask for, in order
 
     def connect(self, executor: Executor) -> None:
         """Use this executor, which tells its news to this agent."""
@@ -116,6 +119,7 @@ class Agent:
         with self._changed:
             before = {exit_.ref: self._held.get(exit_.ref) for exit_ in exits}
         finals = []
+        todo = _Todo()
         for exit_ in exits:
             held = before[exit_.ref]
             if held is not None and held.stage is Stage.OVER:
@@ -139,9 +143,11 @@ class Agent:
         with self._changed:
             for told, stored in finals:
                 held = self._held.setdefault(told.ref, Held(told.ref, Stage.OVER))
-                held.stage, held.final, held.stored = Stage.OVER, told, stored
+                final = replace(told, handed_to=self._hand_over_locked(held, todo))
+                held.stage, held.final, held.stored = Stage.OVER, final, stored
+                todo.told.append(final)
             self._changed.notify_all()
-        self._outbox.put([told for told, _ in finals])
+        self._do(todo)
 
     def on_refused(self, refused: Sequence[Refused]) -> None:
         """These were not started. One that runs was started by an earlier message, and goes on."""
@@ -199,27 +205,36 @@ class Agent:
         """
         with self._changed:
             self._lease_from_s = sent_s
-            deadlines = [
-                (held.ref, lease_end(sent_s, held.order))
-                for ref in refs
-                if (held := self._held.get(ref)) is not None
-                and held.stage is not Stage.OVER
-                and held.order is not None
-                and held.order.lease_s
-            ]
+            deadlines = []
+            for ref in refs:
+                held = self._held.get(ref)
+                if held is None or held.order is None:
+                    continue
+                if held.stage is Stage.WAITING:
+                    held.lease_from_s = sent_s
+                elif held.stage is not Stage.OVER and held.order.lease_s:
+                    deadlines.append((ref, lease_end(sent_s, held.order)))
         if deadlines:
             self._executor.extend(deadlines)
+
+    def drain(self) -> None:
+        """Take nothing new, and give back what waits behind others."""
+        self.draining.set()
+        with self._changed:
+            todo = self._note_locked(self._give_back_locked(f"worker {self._name} is draining"), boottime())
+        self._do(todo)
 
     def stop_all(self, grace_s: float) -> None:
         """Stop everything, because the worker shuts down."""
         now_s = boottime()
         with self._changed:
+            given_back = self._give_back_locked("worker shut down")
             halts = [
                 Halt(Stop(held.ref, grace_s, Cause.SHUTDOWN), "worker shut down")
                 for held in self._held.values()
-                if held.stage is not Stage.OVER
+                if held.stage in (Stage.STARTING, Stage.RUNNING)
             ]
-            todo = self._note_locked(halts, now_s)
+            todo = self._note_locked([*given_back, *halts], now_s)
         self._do(todo)
 
     def wait_over(self, timeout_s: float, *, reported: bool) -> bool:
@@ -239,11 +254,12 @@ class Agent:
         for action in actions:
             match action:
                 case Launch(order):
-                    self._held[order.ref] = Held(order.ref, Stage.STARTING, order)
-                    todo.launches.append(action)
-                    todo.accepted.append(Told(order.ref, ReportKind.ACCEPTED, now_s))
+                    self._launch_locked(action, todo, now_s)
+                case Wait(order, lease_from_s):
+                    self._held[order.ref] = Held(order.ref, Stage.WAITING, order, lease_from_s=lease_from_s)
+                    self._waiting.setdefault(order.spec.resources, OrderedDict())[order.ref] = None
                 case Tell(ref, kind, message):
-                    todo.told.append(self._end_locked(ref, kind, message, now_s))
+                    self._end_locked(ref, kind, message, now_s, todo)
                     todo.dropped.append(ref)
                 case TellAgain(ref, order, deadline_s):
                     held = self._held[ref]
@@ -259,11 +275,46 @@ class Agent:
                     todo.stops.append(stop)
         return todo
 
-    def _end_locked(self, ref: AttemptRef, kind: ReportKind, message: str, now_s: float) -> Told:
+    def _launch_locked(self, launch: Launch, todo: _Todo, now_s: float) -> None:
+        order = launch.order
+        self._forget_waiting_locked(order)
+        self._held[order.ref] = Held(order.ref, Stage.STARTING, order)
+        todo.launches.append(launch)
+        todo.accepted.append(Told(order.ref, ReportKind.ACCEPTED, now_s))
+
+    def _end_locked(self, ref: AttemptRef, kind: ReportKind, message: str, now_s: float, todo: _Todo) -> None:
         held = self._held.setdefault(ref, Held(ref, Stage.OVER))
-        told = Told(ref, kind, now_s, held.started_s, clean(message))
+        handed_to = self._hand_over_locked(held, todo)
+        told = Told(ref, kind, now_s, held.started_s, clean(message), handed_to=handed_to)
         held.stage, held.final, held.reported, held.stored = Stage.OVER, told, False, True
-        return told
+        todo.told.append(told)
+
+    def _hand_over_locked(self, held: Held, todo: _Todo) -> AttemptRef | None:
+        """This one is over: the first that waits behind it starts with its capacity, if it had any."""
+        if held.order is None:
+            return None  # a restarted worker does not know what it asked for; the master does
+        if held.stage is Stage.WAITING:
+            self._forget_waiting_locked(held.order)
+            return None
+        waiting = self._waiting.get(held.order.spec.resources)
+        if held.stage is Stage.OVER or not waiting:
+            return None
+        next_ = self._held[next(iter(waiting))]
+        assert next_.order is not None, next_
+        launch = Launch(next_.order, lease_end(next_.lease_from_s, next_.order))
+        self._launch_locked(launch, todo, boottime())
+        return next_.ref
+
+    def _forget_waiting_locked(self, order: StartOrder) -> None:
+        request = order.spec.resources
+        waiting = self._waiting.get(request)
+        if waiting is not None:
+            waiting.pop(order.ref, None)
+            if not waiting:
+                del self._waiting[request]
+
+    def _give_back_locked(self, why: str) -> list[Action]:
+        return [Tell(ref, ReportKind.REVOKED, why) for waiting in self._waiting.values() for ref in waiting]
 
     def _do(self, todo: _Todo) -> None:
         """Act. ACCEPTED goes before the start, so that it never replaces what comes of that."""
@@ -271,14 +322,13 @@ class Agent:
         for ref in todo.dropped:
             self._spools.drop(ref)
         ready = []
-        for launch in todo.launches:
+        for launch in todo.launches:  # it grows: what cannot start hands over to what waits behind it
             try:
                 self._executor.prepare(launch.order)
             except OSError as error:
                 message = f"worker {self._name} cannot make its folder: {error}"
                 with self._changed:
-                    told = self._end_locked(launch.order.ref, ReportKind.REJECTED, message, boottime())
-                todo.told.append(told)
+                    self._end_locked(launch.order.ref, ReportKind.REJECTED, message, boottime(), todo)
             else:
                 ready.append(launch)
         if ready:

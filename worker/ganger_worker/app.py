@@ -156,7 +156,7 @@ class Worker:
         if ending.stop.is_set():
             return
         _log.info("draining: what runs goes on, nothing new is taken", action="drain")
-        self._agent.draining.set()
+        self._agent.drain()
         self._heartbeat.drain(DRAIN_TELL_S)
         while not ending.stop.is_set() and not self._agent.wait_over(DRAIN_LOOK_S, reported=True):
             pass

@@ -12,6 +12,7 @@ from ganger_worker.executors.base import Stop
 class Stage(Enum):
     """How far an attempt is on this worker."""
 
+    WAITING = "waiting"  # behind another, without capacity; nobody was told of it yet
     STARTING = "starting"  # accepted; the executor has not answered yet
     RUNNING = "running"
     OVER = "over"  # nothing of it lives, or it never started; the master may not know yet
@@ -32,6 +33,7 @@ class Told:
     stdout_tail: bytes = b""
     stderr_tail: bytes = b""
     orderly: bool = False
+    handed_to: AttemptRef | None = None
 
     def report(self, now_s: float) -> Report:
         """The report as it is sent at `now_s`."""
@@ -47,6 +49,7 @@ class Told:
             self.stdout_tail,
             self.stderr_tail,
             self.orderly,
+            self.handed_to,
         )
 
 
@@ -54,6 +57,7 @@ class Told:
 class Held:
     """One attempt on this worker. `order` is unknown while a restarted worker waits for its first sync.
 
+    The lease of one that waits counts from `lease_from_s`; the executor looks after the others'.
     `stop` is how it is to be stopped, by all the stops that it got, and `why` the first one's reason for people.
     Of one that is over, `final` is the last report; it is forgotten when the master has that (`reported`) and all
     its output (`stored`).
@@ -62,6 +66,7 @@ class Held:
     ref: AttemptRef
     stage: Stage
     order: StartOrder | None = None
+    lease_from_s: float = 0.0
     started_s: float | None = None
     stop: Stop | None = None
     why: str = ""

@@ -19,6 +19,7 @@ from ganger_core.domain.task import (
     Outcome,
     OutcomeKind,
     ReportKind,
+    RevokeOrder,
     StartOrder,
     StopOrder,
 )
@@ -26,6 +27,7 @@ from ganger_worker.attempts import Held, Stage
 from ganger_worker.executors.base import Cause, Exit, Launch, Started, Stop
 
 UNWANTED_GRACE_S = 5.0  # between TERM and KILL of what the master does not count on any more
+UNWANTED = "the master does not count on it any more"
 MAX_MESSAGE = 1_000  # characters
 MAX_PIDS = 20  # that a message names
 NOTHING: Mapping[int, int] = MappingProxyType({})
@@ -70,7 +72,15 @@ class Conclusion:
     orderly: bool = False
 
 
-Action = Launch | Tell | TellAgain | Halt
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Hold this attempt until one that asked for the same is over; its lease counts from `lease_from_s`."""
+
+    order: StartOrder
+    lease_from_s: float
+
+
+Action = Launch | Wait | Tell | TellAgain | Halt
 
 
 def settle(
@@ -86,6 +96,7 @@ def settle(
     that an order that was long on its way does not start what the master may have given to another worker. For
     the same reason what was over and forgotten stays so: `over` has the highest such token of each task.
     """
+    given_back: set[AttemptRef] = set()
     starts = {order.ref for order in batch.orders if isinstance(order, StartOrder)}
     stops = {order.ref for order in batch.orders if isinstance(order, StopOrder)}
     actions: list[Action] = []
@@ -93,26 +104,46 @@ def settle(
         mine = held.get(order.ref)
         if isinstance(order, StopOrder):
             actions.append(_on_stop(order, mine, order.ref in starts))
-        elif mine is not None:
-            lives = mine.stage is not Stage.OVER
-            actions.append(TellAgain(order.ref, order, lease_end(lease_from_s, order) if lives else None))
-        elif order.ref.token <= over.get(order.ref.task_id, 0):
-            actions.append(Tell(order.ref, ReportKind.LOST, "it was over here before this order came"))
-        elif order.state is not AttemptState.ASSIGNED:
-            actions.append(Tell(order.ref, ReportKind.LOST, "this worker has no trace of it"))
-        elif order.ref not in stops and closed:
-            actions.append(Tell(order.ref, ReportKind.REJECTED, closed))
-        elif order.ref not in stops:
-            actions.append(Launch(order, lease_end(lease_from_s, order)))
+        elif isinstance(order, RevokeOrder):
+            if (mine is None and order.ref in starts) or (mine and mine.stage is Stage.WAITING):
+                given_back.add(order.ref)
+                actions.append(Tell(order.ref, ReportKind.REVOKED, "given back"))
+        elif order.ref not in given_back:
+            is_over = order.ref.token <= over.get(order.ref.task_id, 0)
+            actions += _on_start(order, mine, lease_from_s, is_over, order.ref in stops, closed)
     if batch.sync:
-        unwanted = [
-            mine.ref
+        wanted = starts | stops
+        actions += [
+            _unwanted(mine)
             for mine in held.values()
-            if mine.stage is not Stage.OVER and mine.stop is None and mine.ref not in starts | stops
+            if mine.stage is not Stage.OVER and mine.stop is None and mine.ref not in wanted
         ]
-        why = "the master does not count on it any more"
-        actions += [Halt(Stop(ref, UNWANTED_GRACE_S, Cause.UNWANTED), why) for ref in unwanted]
     return actions
+
+
+def _on_start(
+    order: StartOrder, mine: Held | None, lease_from_s: float, is_over: bool, stop_is_here: bool, closed: str
+) -> list[Action]:
+    deadline_s = lease_end(lease_from_s, order)
+    if mine is not None and mine.stage is not Stage.WAITING:
+        return [TellAgain(order.ref, order, None if mine.stage is Stage.OVER else deadline_s)]
+    if mine is None and is_over:
+        return [Tell(order.ref, ReportKind.LOST, "it was over here before this order came")]
+    if mine is None and order.state is not AttemptState.ASSIGNED:
+        return [Tell(order.ref, ReportKind.LOST, "this worker has no trace of it")]
+    if stop_is_here:
+        return []
+    if mine is None and closed:
+        return [Tell(order.ref, ReportKind.REJECTED, closed)]
+    if order.behind:
+        return [] if mine else [Wait(order, lease_from_s)]
+    return [Launch(order, deadline_s)]
+
+
+def _unwanted(mine: Held) -> Action:
+    if mine.stage is Stage.WAITING:
+        return Tell(mine.ref, ReportKind.REVOKED, UNWANTED)
+    return Halt(Stop(mine.ref, UNWANTED_GRACE_S, Cause.UNWANTED), UNWANTED)
 
 
 def lease_end(lease_from_s: float, order: StartOrder) -> float:
@@ -127,6 +158,8 @@ def _on_stop(order: StopOrder, mine: Held | None, start_is_here: bool) -> Action
         return Tell(order.ref, ReportKind.LOST, "this worker has no trace of it")
     if mine.stage is Stage.OVER:
         return TellAgain(order.ref)
+    if mine.stage is Stage.WAITING:
+        return Tell(order.ref, ReportKind.REVOKED, "stopped before it started")
     return Halt(Stop(order.ref, order.grace_s, Cause.ORDER, order.signal or signal.SIGTERM), order.reason)
 
 
@@ -151,7 +184,7 @@ def reconcile(
     known_over = {exit_.ref for exit_ in exits}
     actions: list[Action] = []
     for mine in held.values():
-        if mine.stage is Stage.OVER or mine.ref in known_over:
+        if mine.stage in (Stage.OVER, Stage.WAITING) or mine.ref in known_over:
             continue
         if mine.ref in known:
             if mine.stop is not None:
@@ -186,7 +219,7 @@ def conclude(exit_: Exit, why: str, worker: str) -> Conclusion:
 
 
 _LOST = {
-    Cause.UNWANTED: "the master does not count on it any more",
+    Cause.UNWANTED: UNWANTED,
     Cause.SHUTDOWN: "worker shut down",
     Cause.LEASE: "its lease was over",
     Cause.KEEPER: "its keeper died",

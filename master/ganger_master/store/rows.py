@@ -28,7 +28,7 @@ TASK_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
-    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s"
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind"
 )
 EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
 
@@ -91,6 +91,7 @@ def attempt_to_row(attempt: Attempt) -> Row:
         attempt.lease_s,
         attempt.stop_signal,
         attempt.stop_grace_s,
+        attempt.behind,
     )
 
 
@@ -117,6 +118,7 @@ def attempt_from_row(row: Row) -> Attempt:
         lease_s=row[15],
         stop_signal=row[16],
         stop_grace_s=row[17],
+        behind=bool(row[18]),
     )
 
 

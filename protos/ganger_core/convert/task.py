@@ -141,6 +141,7 @@ def attempt_to_proto(x: Attempt) -> pb.Attempt:
         lease_s=x.lease_s,
         stop_signal=x.stop_signal,
         stop_grace_s=x.stop_grace_s,
+        behind=x.behind,
     )
 
 
@@ -163,6 +164,7 @@ def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
         lease_s=p.lease_s,
         stop_signal=p.stop_signal,
         stop_grace_s=p.stop_grace_s,
+        behind=p.behind,
     )
 
 

@@ -22,6 +22,7 @@ from ganger_core.domain.task import (
     Order,
     OrderBatch,
     Report,
+    RevokeOrder,
     StartOrder,
     StopOrder,
     WorkerProfile,
@@ -100,10 +101,14 @@ def worker_from_proto(p: pb.Worker, field: str = "worker") -> WorkerView:
 
 def _order_to_proto(x: Order) -> pb.Order:
     ref = attempt_ref_to_proto(x.ref)
+    if isinstance(x, RevokeOrder):
+        return pb.Order(revoke=pb.RevokeOrder(ref=ref))
     if isinstance(x, StopOrder):
         return pb.Order(stop=pb.StopOrder(ref=ref, grace_s=x.grace_s, reason=x.reason, signal=x.signal))
     state = ATTEMPT_STATE.to_proto[x.state]
-    return pb.Order(start=pb.StartOrder(ref=ref, spec=spec_to_proto(x.spec), lease_s=x.lease_s, state=state))
+    spec = spec_to_proto(x.spec)
+    start = pb.StartOrder(ref=ref, spec=spec, lease_s=x.lease_s, state=state, behind=x.behind)
+    return pb.Order(start=start)
 
 
 def _order_from_proto(p: pb.Order, field: str) -> Order:
@@ -117,7 +122,11 @@ def _order_from_proto(p: pb.Order, field: str) -> Order:
             spec=spec_from_proto(start.spec, f"{field}.spec"),
             lease_s=start.lease_s,
             state=ATTEMPT_STATE.from_proto(start.state, f"{field}.state"),
+            behind=start.behind,
         )
+    if kind == "revoke":
+        require(p.revoke, "ref", f"{field}.ref")
+        return RevokeOrder(attempt_ref_from_proto(p.revoke.ref))
     if kind == "stop":
         require(p.stop, "ref", f"{field}.ref")
         stop = p.stop
@@ -153,6 +162,7 @@ def report_to_proto(x: Report) -> pb.Report:
         stdout_tail=x.stdout_tail,
         stderr_tail=x.stderr_tail,
         orderly=x.orderly,
+        handed_to=None if x.handed_to is None else attempt_ref_to_proto(x.handed_to),
     )
 
 
@@ -171,6 +181,7 @@ def report_from_proto(p: pb.Report, field: str = "report") -> Report:
         stdout_tail=p.stdout_tail,
         stderr_tail=p.stderr_tail,
         orderly=p.orderly,
+        handed_to=attempt_ref_from_proto(p.handed_to) if p.HasField("handed_to") else None,
     )
 
 

@@ -93,7 +93,8 @@ class Attempt:
     Times are Unix milliseconds of the master's wall clock, 0 while not reached. `stdout_bytes` and
     `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
     `lease_s` is how long it may go on without an answered heartbeat, 0 for as long as it takes; `stop_signal`
-    and `stop_grace_s` are how it was told to stop, once it is STOPPING.
+    and `stop_grace_s` are how it was told to stop, once it is STOPPING. One that is `behind` has no capacity of its
+    own: it gets that of an attempt that asked for the same, when that is over.
     """
 
     ref: AttemptRef
@@ -113,6 +114,7 @@ class Attempt:
     lease_s: float = 0.0
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 0.0
+    behind: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -201,13 +203,15 @@ class StartOrder:
 
     A `lease_s` of 0 is none: the attempt goes on however long no heartbeat is answered. `state` is what the master
     knows of it: ASSIGNED may start now; anything later must be held by the worker already, which otherwise
-    reports it LOST and does not start it a second time.
+    reports it LOST and does not start it a second time. One that is `behind` starts as soon as an attempt that
+    asked for the same is over, with its capacity.
     """
 
     ref: AttemptRef
     spec: TaskSpec
     lease_s: float
     state: AttemptState = AttemptState.ASSIGNED
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,14 @@ class StopOrder:
     signal: int = signal.SIGTERM
 
 
-Order = StartOrder | StopOrder
+@dataclass(frozen=True, slots=True)
+class RevokeOrder:
+    """Tell a worker to give an attempt back if it still waits behind another; one that has started goes on."""
+
+    ref: AttemptRef
+
+
+Order = StartOrder | StopOrder | RevokeOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +265,8 @@ class Report:
 
     `started_age_s` is None while it never started. An ENDED report carries the outcome, the streams'
     whole lengths and their last bytes (at most `LOG_TAIL_BYTES` each). An `orderly` LOST is nobody's crash: the
-    worker was shut down, or the master had given the attempt up.
+    worker was shut down, or the master had given the attempt up. Of an attempt that is over, `handed_to` is the one
+    that was behind and has its capacity now.
     """
 
     ref: AttemptRef
@@ -268,6 +280,7 @@ class Report:
     stdout_tail: bytes = b""
     stderr_tail: bytes = b""
     orderly: bool = False
+    handed_to: AttemptRef | None = None
 
 
 class LogStream(StrEnum):

@@ -179,6 +179,8 @@ def check_report(report: Report) -> None:
     if report.started_age_s is not None:
         check_seconds(report.started_age_s, "report.started_age_s")
     check_text(report.message, "report.message", MAX_TEXT)
+    if report.handed_to is not None:
+        check_ref(report.handed_to, "report.handed_to")
     if report.outcome is not None:
         _check_outcome(report.outcome, "report.outcome")
     elif report.kind is ReportKind.ENDED:

@@ -139,6 +139,7 @@ OPTIONAL = {
     ("Task", "outcome"),
     ("Event", "outcome"),
     ("Report", "outcome"),
+    ("Report", "handed_to"),
 }
 # Left out, these mean zero workers.
 EMPTY_IS_FINE = {("Snapshot", "fleet"), ("Snapshot", "free")}

@@ -106,16 +106,18 @@ class HeartbeatResponse(_message.Message):
     def __init__(self, renewed: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., orders: _Optional[_Union[OrderBatch, _Mapping]] = ...) -> None: ...
 
 class StartOrder(_message.Message):
-    __slots__ = ("ref", "spec", "lease_s", "state")
+    __slots__ = ("ref", "spec", "lease_s", "state", "behind")
     REF_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     spec: _task_pb2.TaskSpec
     lease_s: float
     state: _task_pb2.AttemptState
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., spec: _Optional[_Union[_task_pb2.TaskSpec, _Mapping]] = ..., lease_s: _Optional[float] = ..., state: _Optional[_Union[_task_pb2.AttemptState, str]] = ...) -> None: ...
+    behind: bool
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., spec: _Optional[_Union[_task_pb2.TaskSpec, _Mapping]] = ..., lease_s: _Optional[float] = ..., state: _Optional[_Union[_task_pb2.AttemptState, str]] = ..., behind: _Optional[bool] = ...) -> None: ...
 
 class StopOrder(_message.Message):
     __slots__ = ("ref", "grace_s", "reason", "signal")
@@ -129,13 +131,21 @@ class StopOrder(_message.Message):
     signal: int
     def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., grace_s: _Optional[float] = ..., reason: _Optional[str] = ..., signal: _Optional[int] = ...) -> None: ...
 
+class RevokeOrder(_message.Message):
+    __slots__ = ("ref",)
+    REF_FIELD_NUMBER: _ClassVar[int]
+    ref: _task_pb2.AttemptRef
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ...) -> None: ...
+
 class Order(_message.Message):
-    __slots__ = ("start", "stop")
+    __slots__ = ("start", "stop", "revoke")
     START_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    REVOKE_FIELD_NUMBER: _ClassVar[int]
     start: StartOrder
     stop: StopOrder
-    def __init__(self, start: _Optional[_Union[StartOrder, _Mapping]] = ..., stop: _Optional[_Union[StopOrder, _Mapping]] = ...) -> None: ...
+    revoke: RevokeOrder
+    def __init__(self, start: _Optional[_Union[StartOrder, _Mapping]] = ..., stop: _Optional[_Union[StopOrder, _Mapping]] = ..., revoke: _Optional[_Union[RevokeOrder, _Mapping]] = ...) -> None: ...
 
 class OrderBatch(_message.Message):
     __slots__ = ("order_seq", "sync", "orders")
@@ -162,7 +172,7 @@ class ReceiveOrdersResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[OrderBatch, _Mapping]] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail", "orderly")
+    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail", "orderly", "handed_to")
     REF_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +184,7 @@ class Report(_message.Message):
     STDOUT_TAIL_FIELD_NUMBER: _ClassVar[int]
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
     ORDERLY_FIELD_NUMBER: _ClassVar[int]
+    HANDED_TO_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     kind: ReportKind
     age_s: float
@@ -185,7 +196,8 @@ class Report(_message.Message):
     stdout_tail: bytes
     stderr_tail: bytes
     orderly: bool
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., orderly: _Optional[bool] = ...) -> None: ...
+    handed_to: _task_pb2.AttemptRef
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., orderly: _Optional[bool] = ..., handed_to: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ...) -> None: ...
 
 class ReportTaskCompletionRequest(_message.Message):
     __slots__ = ("worker_id", "incarnation", "reports")

@@ -1,0 +1,108 @@
+"""This module decides which waiting tasks go behind running attempts, so that workers need not ask between them. Pure.
+
+What is behind an attempt starts with its capacity when it is over (see `lanes`), without a round trip to the master.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ganger_core.domain.plan import Plan
+from ganger_core.domain.resources import Resources
+from ganger_core.domain.states import TaskState
+from ganger_core.domain.task import Attempt, AttemptRef
+from ganger_master.handing import may_revoke
+from ganger_master.lanes import Lane
+from ganger_master.queue import BucketKey, Heads
+from ganger_master.state import State
+
+RECENT_MS = 2_000  # nothing goes behind an attempt that is older: it is not one of the short ones
+OVERDUE_MS = 5_000  # what has been behind for so long is asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Waiting tasks of one bucket, in rank order, that the plan could not place."""
+
+    key: BucketKey
+    task_ids: tuple[int, ...]
+
+
+def left_over(heads: Heads, plan: Plan) -> list[Left]:
+    """What the plan could not place, in rank order."""
+    placed = {assignment.task_id for assignment in plan.assignments}
+    runs = (
+        Left(key, tuple([task_id for task_id in shape.task_ids if task_id not in placed]))
+        for key, shape in zip(heads.keys, heads.shapes, strict=True)
+    )
+    return [run for run in runs if run.task_ids]
+
+
+def fill(
+    state: State, left: Sequence[Left], usable: Mapping[str, Resources], now_ms: int
+) -> Iterator[tuple[int, Attempt]]:
+    """Which of these tasks go behind which running attempt's lane, in rank order.
+
+    `usable` are the workers that may get work, with their capacities. On a worker where a task of a higher rank
+    that asks for something else could run, nothing goes behind: what comes free there is that task's.
+    """
+    above: list[Resources] = []
+    added: Counter[tuple[Resources, str]] = Counter()
+    for bucket in left:
+        waiting = list(reversed(bucket.task_ids))
+        depth = state.run_times.depth(bucket.key)
+        lanes = state.lanes.of(bucket.key.request) if depth else {}
+        for worker_id, lane in lanes.items():
+            capacity = usable.get(worker_id)
+            if capacity is None or any(other.fits(capacity) for other in above):
+                continue
+            recent = list(_recent(state, lane, now_ms))
+            place = bucket.key.request, worker_id
+            room = depth * len(recent) - len(lane.behind) - added[place]
+            while waiting and room > 0:
+                task_id = waiting.pop()
+                task = state.tasks.get(task_id)
+                if task and task.state is TaskState.PENDING:  # it may have been cancelled since
+                    room -= 1
+                    added[place] += 1
+                    yield task_id, recent[0]
+        if waiting:
+            above.append(bucket.key.request)
+
+
+def to_revoke(state: State, left: Sequence[Left], usable: Mapping[str, Resources]) -> Iterator[AttemptRef]:
+    """Attempts that are behind others where a waiting task of a higher rank could run."""
+    ranked = [(_rank(bucket.key.priority, bucket.task_ids[0]), bucket.key.request) for bucket in left]
+    for ref in state.lanes.behind():
+        attempt, task = state.attempts[ref.task_id], state.tasks[ref.task_id]
+        capacity = usable.get(attempt.worker_id)
+        if capacity is None or not may_revoke(attempt):
+            continue
+        mine = _rank(task.spec.priority, task.id)
+        for rank, request in ranked:
+            if rank >= mine:
+                break
+            if request.fits(capacity):
+                yield ref
+                break
+
+
+def overdue(state: State, now_ms: int) -> Iterator[AttemptRef]:
+    """Attempts that have been behind others for too long."""
+    for ref in state.lanes.behind():
+        attempt = state.attempts[ref.task_id]
+        if may_revoke(attempt) and now_ms - attempt.assigned_ms > OVERDUE_MS:
+            yield ref
+
+
+def _recent(state: State, lane: Lane, now_ms: int) -> Iterator[Attempt]:
+    for ref in lane.full:
+        attempt = state.attempts[ref.task_id]
+        if now_ms - max(attempt.assigned_ms, attempt.started_ms) <= RECENT_MS:
+            yield attempt
+
+
+def _rank(priority: int, task_id: int) -> tuple[int, int]:
+    return -priority, task_id
