@@ -217,24 +217,20 @@ class Agent:
         if deadlines:
             self._executor.extend(deadlines)
 
-    def drain(self) -> None:
-        """Take nothing new, and give back what waits behind others."""
+    def drain(self, stop_grace_s: float | None = None) -> None:
+        """Take nothing new, and give back what waits behind others; with a grace stop what runs, too."""
         self.draining.set()
+        why = f"worker {self._name} is draining" if stop_grace_s is None else "worker shut down"
         with self._changed:
-            todo = self._note_locked(self._give_back_locked(f"worker {self._name} is draining"), boottime())
-        self._do(todo)
-
-    def stop_all(self, grace_s: float) -> None:
-        """Stop everything, because the worker shuts down."""
-        now_s = boottime()
-        with self._changed:
-            given_back = self._give_back_locked("worker shut down")
-            halts = [
-                Halt(Stop(held.ref, grace_s, Cause.SHUTDOWN), "worker shut down")
-                for held in self._held.values()
-                if held.stage in (Stage.STARTING, Stage.RUNNING)
-            ]
-            todo = self._note_locked([*given_back, *halts], now_s)
+            waiting = [ref for refs in self._waiting.values() for ref in refs]
+            actions: list[Action] = [Tell(ref, ReportKind.REVOKED, why) for ref in waiting]
+            if stop_grace_s is not None:
+                actions += [
+                    Halt(Stop(held.ref, stop_grace_s, Cause.SHUTDOWN), why)
+                    for held in self._held.values()
+                    if held.stage in (Stage.STARTING, Stage.RUNNING)
+                ]
+            todo = self._note_locked(actions, boottime())
         self._do(todo)
 
     def wait_over(self, timeout_s: float, *, reported: bool) -> bool:
@@ -312,9 +308,6 @@ class Agent:
             waiting.pop(order.ref, None)
             if not waiting:
                 del self._waiting[request]
-
-    def _give_back_locked(self, why: str) -> list[Action]:
-        return [Tell(ref, ReportKind.REVOKED, why) for waiting in self._waiting.values() for ref in waiting]
 
     def _do(self, todo: _Todo) -> None:
         """Act. ACCEPTED goes before the start, so that it never replaces what comes of that."""

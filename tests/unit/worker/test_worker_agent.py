@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
 import pytest
 
+from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState
-from ganger_core.domain.task import AttemptRef, OrderBatch, ReportKind, StartOrder, StopOrder, TaskSpec
+from ganger_core.domain.task import (
+    AttemptRef,
+    OrderBatch,
+    ReportKind,
+    RevokeOrder,
+    StartOrder,
+    StopOrder,
+    TaskSpec,
+)
 from ganger_worker.agent import Agent
 from ganger_worker.attempts import Told
 from ganger_worker.executors.base import Cause, Exit, Launch, Refused, Started, Stop
@@ -289,7 +299,7 @@ def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
 def test_shutdown_stops_what_lives(room: Room) -> None:
     room.order(start())
     assert not room.agent.wait_over(0.0, reported=False)
-    room.agent.stop_all(5.0)
+    room.agent.drain(5.0)
     assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped] == [(5.0, Cause.SHUTDOWN)]
     room.agent.on_ended([ended(code=None, signal=15, cause=Cause.SHUTDOWN)])
     assert room.agent.wait_over(0.0, reported=False)
@@ -304,3 +314,79 @@ def test_a_worker_whose_executor_is_closed_refuses_with_its_words(room: Room) ->
     (told,) = room.told()
     assert (told.kind, told.message) == (ReportKind.REJECTED, "the keeper has not answered for 20 s")
     assert room.executor.started == []
+
+
+SECOND, THIRD = AttemptRef(2, 1), AttemptRef(3, 1)
+WHOLE, HALF = TaskSpec(("true",)).resources, Resources(500, 0, 1)
+
+
+def behind(ref: AttemptRef, resources: Resources = WHOLE) -> StartOrder:
+    return StartOrder(ref, TaskSpec(("true",), resources=resources), LEASE_S, behind=True)
+
+
+def test_what_waits_behind_another_starts_when_that_is_over_and_its_report_says_so(room: Room) -> None:
+    room.order(start(), behind(SECOND), behind(THIRD))
+    room.agent.on_started([Started(REF, boottime())])
+    assert room.kinds() == [ReportKind.STARTED], "nothing is told of what only waits"
+    assert room.agent.holding() == [REF, SECOND, THIRD]
+    room.acknowledge()
+    room.agent.on_ended([ended()])
+    assert [launch.order.ref for launch in room.executor.started] == [REF, SECOND]
+    assert {told.ref: (told.kind, told.handed_to) for told in room.told()} == {
+        SECOND: (ReportKind.ACCEPTED, None),
+        REF: (ReportKind.ENDED, SECOND),
+    }
+    room.agent.on_refused([Refused(SECOND, False, "why")])
+    assert [launch.order.ref for launch in room.executor.started] == [REF, SECOND, THIRD]
+    room.agent.on_ended([replace(ended(), ref=THIRD)])
+    assert {told.ref: told.handed_to for told in room.told()} == {REF: SECOND, SECOND: THIRD, THIRD: None}
+
+
+def test_only_one_that_asks_for_the_same_starts_with_what_another_had(room: Room) -> None:
+    room.order(start(), behind(SECOND, HALF), behind(THIRD))
+    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_ended([ended()])
+    assert [launch.order.ref for launch in room.executor.started] == [REF, THIRD]
+    room.order(StartOrder(SECOND, TaskSpec(("true",), resources=HALF), LEASE_S))
+    assert [launch.order.ref for launch in room.executor.started] == [REF, THIRD, SECOND]
+
+
+def test_the_lease_of_what_waits_counts_from_the_heartbeat_that_renewed_it(room: Room) -> None:
+    room.order(start(), behind(SECOND), behind(THIRD))
+    room.agent.on_started([Started(REF, boottime())])
+    now_s = boottime() + 50.0
+    room.agent.renew([REF, SECOND], now_s)
+    assert [ref for ref, _ in room.executor.extended] == [REF], "the keeper does not know of it yet"
+    room.agent.on_ended([ended()])
+    assert room.executor.started[-1].deadline_s == now_s + LEASE_S
+    room.agent.on_ended([replace(ended(), ref=SECOND)])
+    assert room.executor.started[-1].deadline_s < now_s + LEASE_S, "THIRD was not renewed"
+
+
+def test_what_waits_is_given_back_by_a_drain_a_stop_or_when_asked_for(room: Room) -> None:
+    room.order(start(), behind(SECOND), behind(THIRD), behind(AttemptRef(4, 1)))
+    room.agent.on_started([Started(REF, boottime())])
+    room.order(StopOrder(SECOND, 1.0, "why"), RevokeOrder(THIRD), RevokeOrder(REF))
+    room.agent.drain()
+    assert {told.ref: told.kind for told in room.told()} == {
+        REF: ReportKind.STARTED,
+        SECOND: ReportKind.REVOKED,
+        THIRD: ReportKind.REVOKED,
+        AttemptRef(4, 1): ReportKind.REVOKED,
+    }
+    room.agent.on_ended([ended()])
+    assert [launch.order.ref for launch in room.executor.started] == [REF]
+
+
+def test_what_cannot_be_prepared_leaves_its_capacity_to_the_next(room: Room) -> None:
+    room.order(start(), behind(SECOND), behind(THIRD))
+    room.agent.on_started([Started(REF, boottime())])
+    room.acknowledge()
+    room.executor.fails = True
+    room.agent.on_ended([ended()])
+    assert {told.ref: (told.kind, told.handed_to) for told in room.told()} == {
+        REF: (ReportKind.ENDED, SECOND),
+        SECOND: (ReportKind.REJECTED, THIRD),
+        THIRD: (ReportKind.REJECTED, None),
+    }
+    assert room.agent.wait_over(0.0, reported=False)
