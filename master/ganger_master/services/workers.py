@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from ganger_core.convert import task as convert_task
 from ganger_core.convert import worker as convert
@@ -22,6 +22,8 @@ from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.tasks import page_size, page_start, request_of
+
+REPORTS_ON_LOOP = 250  # more than these at once would hold up the loop
 
 _log = get_logger()
 
@@ -108,26 +110,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
     ) -> worker_pb2.ReportTaskCompletionResponse:
         """Take in reports; answered once they are on disk. A stale one is refused and changes nothing."""
         self._check_worker(request.worker_id, request.incarnation)
-        reports = list(map(convert.report_from_proto, request.reports))
-        for report in reports:
-            validate.check_report(report)
-        commands = [Told(request.worker_id, report, self._log_complete(report)) for report in reports]
-        applied = self._engine.apply(commands, self._clock.now())
-        await self._gate.passed(applied.ticket)
         refused = []
-        for report, answer in zip(reports, applied.answers, strict=True):
-            if isinstance(answer, GangerError):
-                _log.info(
-                    "report refused", attempt=str(report.ref), kind=report.kind.value, cause=answer.message
-                )
-                ref = convert_task.attempt_ref_to_proto(report.ref)
-                refused.append(
-                    worker_pb2.ReportTaskCompletionResponse.Refused(ref=ref, reason=answer.message)
-                )
-            elif report.kind not in (ReportKind.ACCEPTED, ReportKind.STARTED) and not self._awaits_log(
-                report.ref
-            ):
-                self._logs.forget(report.ref)
+        for first in range(0, len(request.reports), REPORTS_ON_LOOP):
+            wire = request.reports[first : first + REPORTS_ON_LOOP]
+            refused += await self._take_in(request.worker_id, list(map(convert.report_from_proto, wire)))
         return worker_pb2.ReportTaskCompletionResponse(refused=refused)
 
     async def AppendLogs(
@@ -180,6 +166,31 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             next_page_token=str(start + size) if len(views) > start + size else "",
             as_of_seq=as_of_seq,
         )
+
+    async def _take_in(
+        self, worker_id: str, reports: Sequence[Report]
+    ) -> list[worker_pb2.ReportTaskCompletionResponse.Refused]:
+        """Have reports on disk; returns those that were refused."""
+        for report in reports:
+            validate.check_report(report)
+        commands = [Told(worker_id, report, self._log_complete(report)) for report in reports]
+        applied = self._engine.apply(commands, self._clock.now())
+        await self._gate.passed(applied.ticket)
+        refused = []
+        for report, answer in zip(reports, applied.answers, strict=True):
+            if isinstance(answer, GangerError):
+                _log.info(
+                    "report refused", attempt=str(report.ref), kind=report.kind.value, cause=answer.message
+                )
+                ref = convert_task.attempt_ref_to_proto(report.ref)
+                refused.append(
+                    worker_pb2.ReportTaskCompletionResponse.Refused(ref=ref, reason=answer.message)
+                )
+            elif report.kind not in (ReportKind.ACCEPTED, ReportKind.STARTED) and not self._awaits_log(
+                report.ref
+            ):
+                self._logs.forget(report.ref)
+        return refused
 
     def _fence(self, key: Request, worker: str) -> str:
         now = self._clock.now()
