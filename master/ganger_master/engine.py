@@ -241,8 +241,7 @@ class Engine:
                         now.steady_s + self._reservation_s,
                         now.steady_s,
                         attempt.lease_s,
-                        since_s=now.steady_s,
-                        behind=attempt.behind,
+                        since_s=None if attempt.behind else now.steady_s,
                     )
                     self._registry.reserve(attempt.ref, held)
                 case Release(attempt):
@@ -265,7 +264,7 @@ class Engine:
     def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:
         if attempt.state is AttemptState.ENDED and attempt.started_ms:
             run_ms = attempt.ended_ms - attempt.started_ms
-            trip_ms = None if held.behind else 1000 * (now.steady_s - held.since_s) - run_ms
+            trip_ms = None if held.since_s is None else 1000 * (now.steady_s - held.since_s) - run_ms
             self._state.run_times.note(BucketKey.of(self._state.tasks[attempt.ref.task_id]), run_ms, trip_ms)
 
     def _waits_locked(self, task_id: int) -> bool:
@@ -305,7 +304,5 @@ def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Inst
             now.steady_s,
             attempt.lease_s,
             told=True,
-            since_s=now.steady_s,
-            behind=True,  # how long a round trip with it took is not known
         )
         registry.reserve(attempt.ref, held)

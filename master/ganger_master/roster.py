@@ -18,8 +18,8 @@ class Reservation:
 
     `told` says that the order may have reached the worker: from then on only an answer or the end of the
     lease frees it. Until then it expires at `expires_s`. `lease_from_s` is when the lease of `lease_s` last began
-    anew; one of 0 never ends. `since_s` is when it was made. All times are steady seconds of the master's host. One
-    that is `behind` others was made without capacity.
+    anew; one of 0 never ends. `since_s` is when it was made, unless it was made without capacity, behind another, or
+    by an earlier master. All times are steady seconds of the master's host.
     """
 
     worker_id: str
@@ -28,8 +28,7 @@ class Reservation:
     lease_from_s: float
     lease_s: float
     told: bool = False
-    since_s: float = 0.0
-    behind: bool = False
+    since_s: float | None = None
 
 
 @dataclass(slots=True)

@@ -69,7 +69,7 @@ def placements(client: Client, first_seq: int, tasks: int) -> Counter[str]:
     ended = 0
     for event in client.events(after_seq=first_seq):
         if event.state is TaskState.SCHEDULED:
-            placed[event.reason.removeprefix("placed by ")] += 1
+            placed[event.reason.removeprefix("placed by ").split(",")[0]] += 1
         ended += event.state in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED)
         if ended == tasks:
             return placed

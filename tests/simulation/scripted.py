@@ -87,6 +87,7 @@ class ScriptedWorld(World):
         self.outcome: list[str] = []
         self.network = ScriptedNetwork(self)
         self.settings = Settings(lease_s=said["lease"])
+        self.has_bursts = False
         self.commit_takes_s = COMMIT_S
         capacity = Resources(round(said["cpus"] * 1000), 2**30, 16)
         self.master_host = self._host("master", Resources(1, 1, 1))
