@@ -64,9 +64,8 @@ def cancel(state: State, rules: Rules, command: Cancel, now: Instant) -> tuple[C
         if task.state is TaskState.STOPPING:
             _hurry(change, rules, command, task, attempt)
         else:
-            attempt = step_attempt(attempt, AttemptEvent.STOP_ASKED)
-            number = command.signal or attempt.stop_signal
-            attempt = replace(attempt, stop_signal=number, stop_grace_s=_grace(rules, command, task))
+            number, grace_s = command.signal or attempt.stop_signal, _grace(rules, command, task)
+            attempt = step_attempt(attempt, AttemptEvent.STOP_ASKED, stop_signal=number, stop_grace_s=grace_s)
             task = move(task, TaskEvent.STOP_ASKED, reason=why)
             change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
             put(state, change, task, now, attempt)

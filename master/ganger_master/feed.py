@@ -69,5 +69,9 @@ class Feed:
                     reason="EVENTS_FORGOTTEN",
                 )
             return page
-        start = after_seq + 1 - oldest
-        return list(islice(self._recent, start, start + PAGE))
+        start, count = after_seq + 1 - oldest, self._last_seq - after_seq
+        if start <= count:
+            return list(islice(self._recent, start, start + PAGE))
+        newest = list(islice(reversed(self._recent), count))  # a deque is walked from one of its ends
+        newest.reverse()
+        return newest[:PAGE]

@@ -84,7 +84,7 @@ def give_back(
     handed_to: AttemptRef | None = None,
 ) -> Change:
     """The attempt never ran, refused by its worker or taken back: the task waits again, or is cancelled as asked."""
-    attempt = replace(step_attempt(attempt, event), ended_ms=now.wall_ms)
+    attempt = step_attempt(attempt, event, ended_ms=now.wall_ms)
     change = Change()
     vacate(state, change, attempt, handed_to)
     if event is AttemptEvent.REJECTED:
@@ -110,8 +110,9 @@ def lose(
     """The attempt is lost: its task is cancelled if that was asked, fails if it must, or waits again."""
     change = Change() if change is None else change
     kind = OutcomeKind.CANCELLED if task.state is TaskState.STOPPING else OutcomeKind.LOST
-    attempt = replace(
-        step_attempt(attempt, AttemptEvent.LOST),
+    attempt = step_attempt(
+        attempt,
+        AttemptEvent.LOST,
         ended_ms=now.wall_ms,
         outcome=Outcome(kind, message=loss.why),
     )

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
@@ -21,8 +22,7 @@ from ganger_master.locks import QUEUE_RANK, RankedLock
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
 
 
-@dataclass(frozen=True, slots=True)
-class BucketKey:
+class BucketKey(NamedTuple):
     """What the tasks of one bucket have in common."""
 
     owner: str

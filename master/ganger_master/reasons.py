@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ganger_core.domain.plan import GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
@@ -21,7 +20,7 @@ def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     if not busy:
         nearest = min(small, key=lambda group: group.shortage.amounts())
         return (
-            f"asks for more than any worker has: needs {amounts(replace(request, slots=0))}; the nearest is short of "
+            f"asks for more than any worker has: needs {amounts(request._replace(slots=0))}; the nearest is short of "
             f"{amounts(nearest.shortage)}"
         )
     nearest = min(busy, key=lambda group: group.shortage.amounts())

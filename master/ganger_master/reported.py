@@ -65,7 +65,7 @@ def _given_back(
 def _accepted(state: State, task: Task, attempt: Attempt, report: Report, now: Instant) -> Change:
     if attempt.state is not AttemptState.ASSIGNED:  # told again, or overtaken by a later report or a stop
         return Change()
-    attempt = replace(step_attempt(attempt, AttemptEvent.ACCEPTED), phase=report.message)
+    attempt = step_attempt(attempt, AttemptEvent.ACCEPTED, phase=report.message)
     return put(state, Change(), move(task, TaskEvent.ACCEPTED, reason=""), now, attempt)
 
 
@@ -80,7 +80,7 @@ def _started(state: State, task: Task, attempt: Attempt, report: Report, now: In
         )
     if attempt.state is AttemptState.RUNNING:
         return Change()
-    attempt = replace(step_attempt(attempt, AttemptEvent.STARTED), started_ms=started_ms, phase="")
+    attempt = step_attempt(attempt, AttemptEvent.STARTED, started_ms=started_ms, phase="")
     task = move(task, TaskEvent.STARTED, started_ms=started_ms, reason="")
     return put(state, Change(), task, now, attempt)
 
@@ -92,8 +92,9 @@ def _attempt_ended(state: State, task: Task, attempt: Attempt, command: Told, no
     started_ms = attempt.started_ms
     if report.started_age_s is not None and not started_ms:
         started_ms = ago(now, report.started_age_s)
-    attempt = replace(
-        step_attempt(attempt, AttemptEvent.ENDED),
+    attempt = step_attempt(
+        attempt,
+        AttemptEvent.ENDED,
         phase="",
         started_ms=started_ms,
         ended_ms=ago(now, report.age_s),

@@ -32,6 +32,10 @@ ATTEMPT_COLUMNS = (
 )
 EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
 
+# Made once: `json.dumps` with settings of one's own makes an encoder at each call.
+_PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
 
 def task_to_row(task: Task) -> Row:
     """In the order of `TASK_COLUMNS`."""
@@ -41,6 +45,14 @@ def task_to_row(task: Task) -> Row:
         spec_to_json(task.spec),
         task.state.value,
         task.submitted_ms,
+        *task_to_changed(task)[1:],
+    )
+
+
+def task_to_changed(task: Task) -> Row:
+    """What changes of a task: `state`, and the columns from `version` on."""
+    return (
+        task.state.value,
         task.version,
         task.reason,
         task.token,
@@ -161,7 +173,7 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s)
     if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
         fields["on_worker_lost"] = spec.on_worker_lost.value
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _SORTED.encode(fields)
 
 
 def spec_from_json(text: str) -> TaskSpec:
@@ -190,7 +202,7 @@ def profile_to_json(profile: WorkerProfile) -> str:
         "capacity": profile.capacity.amounts(),
         "version": profile.version,
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _PLAIN.encode(fields)
 
 
 def profile_from_json(text: str) -> WorkerProfile:
@@ -203,7 +215,7 @@ def _outcome_to_json(outcome: Outcome | None) -> str | None:
     if outcome is None:
         return None
     fields = (outcome.kind.value, outcome.exit_code, outcome.signal, outcome.message, outcome.log_incomplete)
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _PLAIN.encode(fields)
 
 
 def _outcome_from_json(text: str | None) -> Outcome | None:

@@ -189,5 +189,4 @@ def _forget(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
 
 
 def _task_update(task: Task) -> rows.Row:
-    row = rows.task_to_row(task)
-    return (row[3], *row[5:], task.id)
+    return (*rows.task_to_changed(task), task.id)

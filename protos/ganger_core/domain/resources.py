@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import add, le, sub
+from typing import NamedTuple
 
 MAX_AMOUNT = 2**53  # exact in every float64 computation of a planner, far above any host
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Resources:
+class Resources(NamedTuple):
     """Amounts of each kind: thousandths of a CPU, bytes of memory, slots (tasks at the same time).
+
+    A tuple, because it is hashed and compared at every step of every task.
 
     The same value serves as a task's request (`slots` is then 1) and as a worker's capacity.
     """
@@ -21,7 +22,7 @@ class Resources:
 
     def amounts(self) -> tuple[int, int, int]:
         """The amounts in the order of `KINDS`."""
-        return (self.cpu_milli, self.memory_bytes, self.slots)
+        return self
 
     def fits(self, free: Resources) -> bool:
         """Whether this request can be taken out of `free`."""

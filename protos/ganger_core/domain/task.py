@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
@@ -75,8 +76,7 @@ class Outcome:
     log_incomplete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRef:
+class AttemptRef(NamedTuple):
     """Names one attempt: the task's id and the attempt's number, which is its fencing token."""
 
     task_id: int

@@ -100,14 +100,14 @@ def test_as_many_go_behind_as_end_during_a_round_trip_and_back(
     for number, run_ms in enumerate(runs_ms):
         run_times.note(KEY, run_ms, trips_ms[number] if number < len(trips_ms) else None)
     assert run_times.depth(KEY) == depth
-    assert run_times.depth(replace(KEY, owner="bob")) == 0
+    assert run_times.depth(KEY._replace(owner="bob")) == 0
 
 
 def test_run_times_of_buckets_that_were_not_used_for_long_are_forgotten() -> None:
     run_times = RunTimes()
     for priority in range(KEPT_BUCKETS + 1):
-        run_times.note(replace(KEY, priority=priority), 10, 10)
-    assert [run_times.depth(replace(KEY, priority=p)) for p in (0, 1, KEPT_BUCKETS)] == [0, 2, 2]
+        run_times.note(KEY._replace(priority=priority), 10, 10)
+    assert [run_times.depth(KEY._replace(priority=p)) for p in (0, 1, KEPT_BUCKETS)] == [0, 2, 2]
 
 
 def test_who_is_behind_gets_the_capacity_by_the_worker_s_word(master: OneThreadMaster) -> None:
