@@ -17,6 +17,7 @@ from crash.partition import keeper_freeze, partition
 from crash.planner_faults import planner_faults
 from crash.power_cut import power_cut
 from crash.row import Row
+from crash.short_tasks import short_tasks
 from crash.worker_faults import keeper_kill, worker_freeze, worker_kill
 from testkit.requires import ENV, PROBES
 
@@ -36,6 +37,7 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, int, int, str]] = {
     "planner-faults": (planner_faults, 20, 2, ""),
     "partition": (partition, 12, 2, "netns"),
     "disk-full": (disk_full, 9, 3, "power-cut"),
+    "short-tasks": (short_tasks, 30, 3, ""),
     "clock-jump": (clock_jump, 10, 2, "faketime"),
 }
 """Row to its campaign, the trials of a full and of a quick run, and what it needs of the machine."""

@@ -156,6 +156,16 @@ def overlaps(spans: Iterable[Span]) -> tuple[Finding, float]:
     return Finding(checks, tuple(wrong)), longest
 
 
+def never_more_at_once(spans: Sequence[Span], most: int) -> Finding:
+    """At no moment more than `most` of them live, by their own lines."""
+    moments = sorted([(s.start_s, 1) for s in spans] + [(s.end_s, -1) for s in spans])
+    living = worst = 0
+    for _, change in moments:
+        living += change
+        worst = max(worst, living)
+    return Finding(len(spans), (f"{worst} ran at once, on {most} CPUs",) if worst > most else ())
+
+
 def tokens_grow(events: Sequence[EventRow], spans: Iterable[Span]) -> Finding:
     """I7: tokens of a task never go back, no token starts two processes, and a later start has a higher token."""
     checks, wrong = 0, []

@@ -57,10 +57,19 @@ class Scene:
         return [s for s in found if (not ids or s.task in ids) and token in (0, s.token)]
 
     def await_starts(self, ids: Sequence[int], token: int = 1, timeout_s: float = 30.0) -> None:
-        """Wait until this attempt of each of these has started."""
-        wait_until(
-            lambda: {s.task for s in self.spans(ids, token)} >= set(ids), timeout_s, f"{ids} start as {token}"
-        )
+        """Wait until this attempt of each of these has started, or a later one.
+
+        On a busy machine a worker may come too late for an attempt, which then never starts.
+        """
+
+        def missing() -> set[int]:
+            return set(ids) - {s.task for s in self.spans(ids) if s.token >= token}
+
+        try:
+            wait_until(lambda: not missing(), timeout_s)
+        except AssertionError as error:
+            views = [self.client.status(task_id) for task_id in sorted(missing())]
+            raise AssertionError(f"not started as {token} within {timeout_s} s: {views}") from error
 
     def await_ends(self, ids: Sequence[int]) -> None:
         """Wait until these have ended by themselves."""

@@ -15,6 +15,7 @@ from crash.master_kill import master_kill
 from crash.partition import partition
 from crash.planner_faults import planner_faults
 from crash.row import Row
+from crash.short_tasks import short_tasks
 from crash.worker_faults import FREEZE_LEASE_S, keeper_kill, worker_freeze, worker_kill
 from testkit.requires import requires
 
@@ -92,3 +93,9 @@ def test_a_jump_of_the_wall_clock_changes_nothing() -> None:
     row = clock_jump(2, seed=3)
     assert row.wrong == (), row.line()
     assert row.more["jumps"] == {"master": 1, "w1": 1}
+
+
+def test_tasks_that_wait_behind_others_run_once_when_something_is_killed() -> None:
+    row = short_tasks(3, seed=3)
+    assert row.wrong == (), row.line()
+    assert row.more["killed"] == {"worker": 1, "keeper": 1, "master": 1}

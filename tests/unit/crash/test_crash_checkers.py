@@ -19,6 +19,7 @@ from crash.checkers import (
     conserved,
     finals_stay,
     ids_are_kept,
+    never_more_at_once,
     nothing_unasked,
     one_live,
     overlaps,
@@ -74,6 +75,14 @@ def test_one_live() -> None:
     assert longest == 0.25
     twice = replace(FIRST, pid=99)  # the same attempt as two processes
     assert one_live([FIRST, twice]).violations
+
+
+def test_never_more_at_once() -> None:
+    first, second = Span(1, 1, "h", 1, 0.0, 2.0), Span(2, 1, "h", 2, 2.0, 3.0)
+    assert never_more_at_once([first, second], 1).violations == ()
+    third = Span(3, 1, "h", 3, 1.9, 2.5)
+    assert never_more_at_once([first, second, third], 2).violations == ()
+    assert never_more_at_once([first, second, third], 1).violations == ("2 ran at once, on 1 CPUs",)
 
 
 def test_tokens_grow() -> None:
