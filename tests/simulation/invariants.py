@@ -15,6 +15,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
 from ganger_master.losing import MOST_CRASHES
+from ganger_master.state import State
 from simulation.disk import Violation
 from simulation.host import Run
 
@@ -179,6 +180,20 @@ class Invariants:
                 raise Violation(f"I8 {worker_id} is given more than it has")
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
+        self._lanes_add_up(state)
+
+    def _lanes_add_up(self, state: State) -> None:
+        """Nobody is behind nobody, and the lanes are what the attempts say."""
+        said = {a.ref for a in state.attempts.values() if a.is_live and a.behind}
+        if said != set(state.lanes.behind()):
+            raise Violation(f"I12 behind others are {said}, in the lanes are {state.lanes.behind()}")
+        for ref in said:
+            request, worker_id = (
+                state.tasks[ref.task_id].spec.resources,
+                state.attempts[ref.task_id].worker_id,
+            )
+            if not state.lanes.of(request)[worker_id].full:
+                raise Violation(f"I14 attempt {ref} is behind nobody: nothing will ever start it")
 
     def promised(self) -> None:
         """Whatever was acknowledged is there: looked at whenever a master has loaded."""
