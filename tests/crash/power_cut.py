@@ -98,8 +98,9 @@ def power_cut(trials: int, seed: int) -> Row:
                 cut(mount)
                 in_flight += bool(load.waiting)
                 cluster.daemons["master"].kill()
-                cuts.append((begin, time.monotonic()))
                 mount_again(image, mount)
+                # Until here every answer is one from amid the cut, however late its client was to look at it.
+                cuts.append((begin, time.monotonic()))
                 begin = time.monotonic()
                 cluster.spawn("master", "ganger_master", *FLAGS)
                 answer_s, probe = first_answer_s(mount, begin, f"probe-{number}")
