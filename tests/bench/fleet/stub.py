@@ -30,7 +30,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import AttemptRef, OrderBatch, ReportKind, StartOrder, WorkerProfile, WorkerUsage
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
 from ganger_worker.attempts import Held, Stage, Told
-from ganger_worker.decisions import Action, Halt, Tell, TellAgain, conclude, settle
+from ganger_worker.decisions import Action, Halt, Tell, TellAgain, Wait, conclude, settle
 from ganger_worker.executors.base import Exit, Launch
 from ganger_worker.keeper import boottime
 
@@ -211,8 +211,13 @@ class StubWorker:
         match action:
             case Launch(order=order):
                 self._start(order)
+            case Wait(order=order):
+                self._held[order.ref] = Held(order.ref, Stage.WAITING, order)
             case Tell(ref=ref, kind=kind, message=message):
-                self._tell(Told(ref, kind, boottime(), message=message))
+                told = Told(ref, kind, boottime(), message=message)
+                if ref in self._held:
+                    self._held[ref].stage, self._held[ref].final = Stage.OVER, told
+                self._tell(told)
             case TellAgain(ref=ref):
                 mine = self._held[ref]
                 self._tell(mine.final or Told(ref, ReportKind.STARTED, mine.started_s or boottime()))
@@ -237,8 +242,26 @@ class StubWorker:
         mine = self._held[exit_.ref]
         ended = conclude(exit_, mine.why, self.name)
         mine.stage = Stage.OVER
-        mine.final = Told(exit_.ref, ended.kind, exit_.ended_s, exit_.started_s, ended.message, ended.outcome)
+        next_ = self._next_behind(mine)
+        mine.final = Told(
+            exit_.ref,
+            ended.kind,
+            exit_.ended_s,
+            exit_.started_s,
+            ended.message,
+            ended.outcome,
+            handed_to=next_.ref if next_ else None,
+        )
         self._tell(mine.final)
+        if next_ is not None:
+            self._start(next_)
+
+    def _next_behind(self, ended: Held) -> StartOrder | None:
+        """The first order that waits for what this attempt had."""
+        assert ended.order is not None
+        waiting = (mine.order for mine in self._held.values() if mine.stage is Stage.WAITING and mine.order)
+        request = ended.order.spec.resources
+        return next((order for order in waiting if order.spec.resources == request), None)
 
     def _tell(self, told: Told) -> None:
         self._outbox[told.ref] = told
