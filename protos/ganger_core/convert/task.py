@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, ON_WORKER_LOST, OUTCOME_KIND, TASK_STATE
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
@@ -168,6 +169,32 @@ def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
     )
 
 
+def array_to_proto(x: Array) -> pb.Array:
+    """What makes a task an array; the number of elements made stays with the master."""
+    return pb.Array(
+        indices=str(x.indices),
+        max_parallel=x.max_parallel,
+        max_fails=x.max_fails,
+        items=x.items,
+        retry_of=x.retry_of,
+        counts=[pb.Array.Count(state=TASK_STATE.to_proto[state], elements=n) for state, n in x.counts],
+        closed=None if x.closed is None else TASK_STATE.to_proto[x.closed],
+    )
+
+
+def array_from_proto(p: pb.Array, field: str = "array") -> Array:
+    """What makes a task an array; its limits are not yet checked."""
+    return Array(
+        indices=Indices.parse(p.indices, f"{field}.indices"),
+        max_parallel=p.max_parallel,
+        max_fails=p.max_fails if p.HasField("max_fails") else None,
+        items=p.items,
+        retry_of=p.retry_of,
+        closed=task_state_from_proto(p.closed, f"{field}.closed") if p.closed else None,
+        counts=tuple([(task_state_from_proto(c.state, f"{field}.counts"), c.elements) for c in p.counts]),
+    )
+
+
 def task_to_proto(x: Task) -> pb.Task:
     """One task."""
     return pb.Task(
@@ -183,6 +210,9 @@ def task_to_proto(x: Task) -> pb.Task:
         finished_ms=x.finished_ms,
         outcome=None if x.outcome is None else outcome_to_proto(x.outcome),
         crashes=x.crashes,
+        array=None if x.array is None else array_to_proto(x.array),
+        array_id=x.array_id,
+        index=x.index,
     )
 
 
@@ -202,6 +232,9 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         finished_ms=p.finished_ms,
         outcome=outcome_from_proto(p.outcome, f"{field}.outcome") if p.HasField("outcome") else None,
         crashes=p.crashes,
+        array=array_from_proto(p.array, f"{field}.array") if p.HasField("array") else None,
+        array_id=p.array_id,
+        index=p.index,
     )
 
 

@@ -108,6 +108,7 @@ def _order_to_proto(x: Order) -> pb.Order:
     state = ATTEMPT_STATE.to_proto[x.state]
     spec = spec_to_proto(x.spec)
     start = pb.StartOrder(ref=ref, spec=spec, lease_s=x.lease_s, state=state, behind=x.behind)
+    start.array_id = x.array_id
     return pb.Order(start=start)
 
 
@@ -123,6 +124,7 @@ def _order_from_proto(p: pb.Order, field: str) -> Order:
             lease_s=start.lease_s,
             state=ATTEMPT_STATE.from_proto(start.state, f"{field}.state"),
             behind=start.behind,
+            array_id=start.array_id,
         )
     if kind == "revoke":
         require(p.revoke, "ref", f"{field}.ref")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from ganger_core.domain.array import Array
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
 
@@ -126,7 +127,9 @@ class Attempt:
 class Task:
     """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is.
 
-    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper.
+    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper. One with an
+    `array` is an array, which is never assigned: its elements are. An element has the `index` by which it differs from
+    the others of the array `array_id` (0: it is none).
     """
 
     id: int
@@ -141,11 +144,34 @@ class Task:
     finished_ms: int = 0
     outcome: Outcome | None = None
     crashes: int = 0
+    array: Array | None = None
+    array_id: int = 0
+    index: int = 0
 
     @property
     def is_final(self) -> bool:
         """Whether it can never change again."""
         return self.state in TASK_FINAL
+
+    @property
+    def label(self) -> str:
+        """Its id for people: 42, and 42.7 for the element with index 7 of the array 42."""
+        return f"{self.array_id}.{self.index}" if self.array_id else str(self.id)
+
+    @property
+    def lane(self) -> Lane:
+        """Which tasks may take its place on a worker."""
+        return Lane(self.spec.resources, self.array_id)
+
+
+class Lane(NamedTuple):
+    """What attempts have in common that may take each other's place on a worker: the request, and the array if any.
+
+    Elements stay among themselves, so that a hand-over never changes how many elements of an array run.
+    """
+
+    request: Resources
+    array_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +229,8 @@ class StartOrder:
 
     A `lease_s` of 0 is none: the attempt goes on however long no heartbeat is answered. `state` is what the master
     knows of it: ASSIGNED may start now; anything later must be held by the worker already, which otherwise
-    reports it LOST and does not start it a second time. One that is `behind` starts as soon as an attempt that
-    asked for the same is over, with its capacity.
+    reports it LOST and does not start it a second time. One that is `behind` starts as soon as an attempt of its lane
+    is over, with its capacity: one of the same array (0: of none) that asked for the same.
     """
 
     ref: AttemptRef
@@ -212,6 +238,12 @@ class StartOrder:
     lease_s: float
     state: AttemptState = AttemptState.ASSIGNED
     behind: bool = False
+    array_id: int = 0
+
+    @property
+    def lane(self) -> Lane:
+        """Which attempts it may be behind, and which behind it."""
+        return Lane(self.spec.resources, self.array_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
+from ganger_core.domain.array import MOST_ELEMENTS, Array
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
@@ -46,6 +47,7 @@ RESERVED_ENV_PREFIX = "GANGER_"
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]{1,128}")
 _DECIMAL = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
 _MEMORY = re.compile(rf"({_DECIMAL}) ?([KMGTP]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
@@ -136,6 +138,26 @@ def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = L
                 f"not {limits.lost_after_s:g}",
                 field=f"{field}.lost_after_s",
             )
+
+
+def check_array(array: Array, field: str = "array") -> None:
+    """What a user asks for with an array."""
+    if not len(array):
+        raise Invalid(
+            f"{field}.indices is empty: an array has an element for each index", field=f"{field}.indices"
+        )
+    check_int(array.max_parallel, f"{field}.max_parallel", 0, MOST_ELEMENTS)
+    if array.max_fails is not None:
+        check_int(array.max_fails, f"{field}.max_fails", 0, MOST_ELEMENTS)
+    if array.items:
+        check_digest(array.items, f"{field}.items")
+    check_int(array.retry_of, f"{field}.retry_of", 0, MAX_INT)
+
+
+def check_digest(text: str, field: str = "digest") -> None:
+    """A SHA-256 in hexadecimal digits."""
+    if not _DIGEST.fullmatch(text):
+        raise Invalid(f"{field} must be a SHA-256 in 64 hexadecimal digits, not {text[:80]!r}", field=field)
 
 
 def check_signal(number: int, field: str = "signal") -> None:

@@ -208,7 +208,7 @@ class Attempt(_message.Message):
     def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes")
+    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index")
     ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +221,9 @@ class Task(_message.Message):
     FINISHED_MS_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CRASHES_FIELD_NUMBER: _ClassVar[int]
+    ARRAY_FIELD_NUMBER: _ClassVar[int]
+    ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
     id: int
     owner: str
     spec: TaskSpec
@@ -233,7 +236,35 @@ class Task(_message.Message):
     finished_ms: int
     outcome: Outcome
     crashes: int
-    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ...) -> None: ...
+    array: Array
+    array_id: int
+    index: int
+    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ...) -> None: ...
+
+class Array(_message.Message):
+    __slots__ = ("indices", "max_parallel", "max_fails", "items", "retry_of", "counts", "closed")
+    class Count(_message.Message):
+        __slots__ = ("state", "elements")
+        STATE_FIELD_NUMBER: _ClassVar[int]
+        ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+        state: TaskState
+        elements: int
+        def __init__(self, state: _Optional[_Union[TaskState, str]] = ..., elements: _Optional[int] = ...) -> None: ...
+    INDICES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    MAX_FAILS_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_OF_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
+    indices: str
+    max_parallel: int
+    max_fails: int
+    items: str
+    retry_of: int
+    counts: _containers.RepeatedCompositeFieldContainer[Array.Count]
+    closed: TaskState
+    def __init__(self, indices: _Optional[str] = ..., max_parallel: _Optional[int] = ..., max_fails: _Optional[int] = ..., items: _Optional[str] = ..., retry_of: _Optional[int] = ..., counts: _Optional[_Iterable[_Union[Array.Count, _Mapping]]] = ..., closed: _Optional[_Union[TaskState, str]] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("seq", "at_ms", "task_id", "owner", "state", "token", "worker_name", "reason", "outcome")
@@ -287,6 +318,58 @@ class SubmitTasksResponse(_message.Message):
     count: int
     def __init__(self, first_task_id: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
+class SubmitArrayRequest(_message.Message):
+    __slots__ = ("request_id", "spec", "array")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    ARRAY_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    spec: TaskSpec
+    array: Array
+    def __init__(self, request_id: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., array: _Optional[_Union[Array, _Mapping]] = ...) -> None: ...
+
+class SubmitArrayResponse(_message.Message):
+    __slots__ = ("task_id", "count")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    count: int
+    def __init__(self, task_id: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class PutItemsRequest(_message.Message):
+    __slots__ = ("digest", "size", "offset", "data")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    size: int
+    offset: int
+    data: bytes
+    def __init__(self, digest: _Optional[str] = ..., size: _Optional[int] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PutItemsResponse(_message.Message):
+    __slots__ = ("next_offset",)
+    NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    next_offset: int
+    def __init__(self, next_offset: _Optional[int] = ...) -> None: ...
+
+class UpdateTaskRequest(_message.Message):
+    __slots__ = ("request_id", "task_id", "max_parallel")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    MAX_PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    task_id: int
+    max_parallel: int
+    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., max_parallel: _Optional[int] = ...) -> None: ...
+
+class UpdateTaskResponse(_message.Message):
+    __slots__ = ("in_force",)
+    IN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    in_force: bool
+    def __init__(self, in_force: _Optional[bool] = ...) -> None: ...
+
 class GetTaskStatusRequest(_message.Message):
     __slots__ = ("task_id",)
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -304,16 +387,18 @@ class GetTaskStatusResponse(_message.Message):
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("states", "task_ids", "page_size", "page_token")
+    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id")
     STATES_FIELD_NUMBER: _ClassVar[int]
     TASK_IDS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[TaskState]
     task_ids: _containers.RepeatedScalarFieldContainer[int]
     page_size: int
     page_token: str
-    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    array_id: int
+    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "as_of_seq")

@@ -45,6 +45,21 @@ class TaskServiceStub:
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksRequest.SerializeToString,
                 response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksResponse.FromString,
                 _registered_method=True)
+        self.SubmitArray = channel.unary_unary(
+                '/ganger.v1.TaskService/SubmitArray',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayResponse.FromString,
+                _registered_method=True)
+        self.PutItems = channel.unary_unary(
+                '/ganger.v1.TaskService/PutItems',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsResponse.FromString,
+                _registered_method=True)
+        self.UpdateTask = channel.unary_unary(
+                '/ganger.v1.TaskService/UpdateTask',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskResponse.FromString,
+                _registered_method=True)
         self.GetTaskStatus = channel.unary_unary(
                 '/ganger.v1.TaskService/GetTaskStatus',
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.GetTaskStatusRequest.SerializeToString,
@@ -85,6 +100,27 @@ class TaskServiceServicer:
 
     def SubmitTasks(self, request, context):
         """Accepts many tasks, all or none; they get consecutive ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitArray(self, request, context):
+        """Accepts an array: one spec for many tasks. It gets an id like a task, and its elements the ids that follow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutItems(self, request, context):
+        """Takes a part of the items of an array that is to be submitted, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTask(self, request, context):
+        """Changes a task that is not over: so far, how many elements of an array may run at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,6 +172,21 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.SubmitTasks,
                     request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksRequest.FromString,
                     response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksResponse.SerializeToString,
+            ),
+            'SubmitArray': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitArray,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayResponse.SerializeToString,
+            ),
+            'PutItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutItems,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsResponse.SerializeToString,
+            ),
+            'UpdateTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTask,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskResponse.SerializeToString,
             ),
             'GetTaskStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTaskStatus,
@@ -218,6 +269,87 @@ class TaskService:
             '/ganger.v1.TaskService/SubmitTasks',
             ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksRequest.SerializeToString,
             ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitArray(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.TaskService/SubmitArray',
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.SubmitArrayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.TaskService/PutItems',
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.PutItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.TaskService/UpdateTask',
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.UpdateTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

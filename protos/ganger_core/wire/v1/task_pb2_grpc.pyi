@@ -37,6 +37,12 @@ class TaskServiceStub:
     """Accepts one task. The answer means: it is on disk."""
     SubmitTasks: _grpc.UnaryUnaryMultiCallable[_task_pb2.SubmitTasksRequest, _task_pb2.SubmitTasksResponse]
     """Accepts many tasks, all or none; they get consecutive ids."""
+    SubmitArray: _grpc.UnaryUnaryMultiCallable[_task_pb2.SubmitArrayRequest, _task_pb2.SubmitArrayResponse]
+    """Accepts an array: one spec for many tasks. It gets an id like a task, and its elements the ids that follow."""
+    PutItems: _grpc.UnaryUnaryMultiCallable[_task_pb2.PutItemsRequest, _task_pb2.PutItemsResponse]
+    """Takes a part of the items of an array that is to be submitted, in order."""
+    UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_pb2.UpdateTaskRequest, _task_pb2.UpdateTaskResponse]
+    """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
     GetTaskStatus: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetTaskStatusRequest, _task_pb2.GetTaskStatusResponse]
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListTasksRequest, _task_pb2.ListTasksResponse]
     """Tasks from the newest to the oldest, by pages."""
@@ -56,6 +62,12 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Accepts one task. The answer means: it is on disk."""
     SubmitTasks: _aio.UnaryUnaryMultiCallable[_task_pb2.SubmitTasksRequest, _task_pb2.SubmitTasksResponse]  # type: ignore[assignment]
     """Accepts many tasks, all or none; they get consecutive ids."""
+    SubmitArray: _aio.UnaryUnaryMultiCallable[_task_pb2.SubmitArrayRequest, _task_pb2.SubmitArrayResponse]  # type: ignore[assignment]
+    """Accepts an array: one spec for many tasks. It gets an id like a task, and its elements the ids that follow."""
+    PutItems: _aio.UnaryUnaryMultiCallable[_task_pb2.PutItemsRequest, _task_pb2.PutItemsResponse]  # type: ignore[assignment]
+    """Takes a part of the items of an array that is to be submitted, in order."""
+    UpdateTask: _aio.UnaryUnaryMultiCallable[_task_pb2.UpdateTaskRequest, _task_pb2.UpdateTaskResponse]  # type: ignore[assignment]
+    """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
     GetTaskStatus: _aio.UnaryUnaryMultiCallable[_task_pb2.GetTaskStatusRequest, _task_pb2.GetTaskStatusResponse]  # type: ignore[assignment]
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_pb2.ListTasksRequest, _task_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Tasks from the newest to the oldest, by pages."""
@@ -84,6 +96,30 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.SubmitTasksResponse, _abc.Awaitable[_task_pb2.SubmitTasksResponse]]:
         """Accepts many tasks, all or none; they get consecutive ids."""
+
+    @_abc_1.abstractmethod
+    def SubmitArray(
+        self,
+        request: _task_pb2.SubmitArrayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.SubmitArrayResponse, _abc.Awaitable[_task_pb2.SubmitArrayResponse]]:
+        """Accepts an array: one spec for many tasks. It gets an id like a task, and its elements the ids that follow."""
+
+    @_abc_1.abstractmethod
+    def PutItems(
+        self,
+        request: _task_pb2.PutItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.PutItemsResponse, _abc.Awaitable[_task_pb2.PutItemsResponse]]:
+        """Takes a part of the items of an array that is to be submitted, in order."""
+
+    @_abc_1.abstractmethod
+    def UpdateTask(
+        self,
+        request: _task_pb2.UpdateTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_pb2.UpdateTaskResponse, _abc.Awaitable[_task_pb2.UpdateTaskResponse]]:
+        """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
 
     @_abc_1.abstractmethod
     def GetTaskStatus(

@@ -106,18 +106,20 @@ class HeartbeatResponse(_message.Message):
     def __init__(self, renewed: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., orders: _Optional[_Union[OrderBatch, _Mapping]] = ...) -> None: ...
 
 class StartOrder(_message.Message):
-    __slots__ = ("ref", "spec", "lease_s", "state", "behind")
+    __slots__ = ("ref", "spec", "lease_s", "state", "behind", "array_id")
     REF_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     LEASE_S_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     BEHIND_FIELD_NUMBER: _ClassVar[int]
+    ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     spec: _task_pb2.TaskSpec
     lease_s: float
     state: _task_pb2.AttemptState
     behind: bool
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., spec: _Optional[_Union[_task_pb2.TaskSpec, _Mapping]] = ..., lease_s: _Optional[float] = ..., state: _Optional[_Union[_task_pb2.AttemptState, str]] = ..., behind: _Optional[bool] = ...) -> None: ...
+    array_id: int
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., spec: _Optional[_Union[_task_pb2.TaskSpec, _Mapping]] = ..., lease_s: _Optional[float] = ..., state: _Optional[_Union[_task_pb2.AttemptState, str]] = ..., behind: _Optional[bool] = ..., array_id: _Optional[int] = ...) -> None: ...
 
 class StopOrder(_message.Message):
     __slots__ = ("ref", "grace_s", "reason", "signal")
