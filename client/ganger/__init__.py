@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Unavailable,
         WaitTimeout,
     )
+    from ganger_core.domain.array import Array, Indices
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyExists",
+    "Array",
     "Attempt",
     "Client",
     "Conflict",
@@ -48,6 +50,7 @@ __all__ = [
     "Event",
     "Exhausted",
     "GangerError",
+    "Indices",
     "Invalid",
     "Limits",
     "LogChunk",
@@ -89,6 +92,7 @@ _HOMES = {
         "Unavailable",
         "WaitTimeout",
     ),
+    "ganger_core.domain.array": ("Array", "Indices"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from ganger_core.domain.array import Array
+from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
 _WITHOUT_OUTCOME = {
@@ -13,16 +15,54 @@ _WITHOUT_OUTCOME = {
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
 }
+_KINDS = {
+    "running": (TaskState.SCHEDULED, TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
+    "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
+    "cancelled": (TaskState.CANCELLED,),
+}
+
+
+def name_of(task: Task) -> str:
+    """How a sentence about it begins: array 42, task 42.7."""
+    return f"{'task' if task.array is None else 'array'} {task.label}"
 
 
 def describe_end(task: Task) -> str:
     """How a task ended, as the end of a sentence that begins with its name."""
     outcome = task.outcome
+    if task.array is not None:
+        return _end_of_array(task)
     if outcome is None:
         text = _WITHOUT_OUTCOME.get(task.state, "goes on")
         return f"{text}: {task.reason}" if task.reason else text
     text = _sentence(outcome)
     return f"{text} (part of its output is missing)" if outcome.log_incomplete else text
+
+
+def _end_of_array(task: Task) -> str:
+    """By its state: its outcome is that of its worst element, with what there is to say of all as the message."""
+    text, outcome = _WITHOUT_OUTCOME.get(task.state, "goes on"), task.outcome
+    said = task.reason if outcome is None else outcome.message
+    if said.startswith("cancelled"):  # the master says by whom
+        return f"was {said}"
+    code = outcome.exit_code if outcome and task.state == "FAILED" else None
+    return text + (f": {said}" if said else "") + (f"; the highest exit code is {code}" if code else "")
+
+
+def describe_counts(array: Array) -> str:
+    """How far an array is, in a few words: 37/100 done, 8 running, 2 failed."""
+    found = dict(array.counts)
+    over = sum(found.get(state, 0) for state in TASK_FINAL)
+    parts = [f"{over}/{len(array)} done"]
+    for word, states in _KINDS.items():
+        if count := sum(found.get(state, 0) for state in states):
+            parts.append(f"{count} {word}")
+    return ", ".join(parts)
+
+
+def of_elements(count: int) -> str:
+    """1 element, 2 elements."""
+    return f"{count} element{'' if count == 1 else 's'}"
 
 
 def short_end(outcome: Outcome) -> str:
