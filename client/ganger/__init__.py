@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Unavailable,
         WaitTimeout,
     )
-    from ganger_core.domain.array import Array, Indices
+    from ganger_core.domain.array import Array, Indices, Items
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -52,6 +52,7 @@ __all__ = [
     "GangerError",
     "Indices",
     "Invalid",
+    "Items",
     "Limits",
     "LogChunk",
     "LogStream",
@@ -92,7 +93,7 @@ _HOMES = {
         "Unavailable",
         "WaitTimeout",
     ),
-    "ganger_core.domain.array": ("Array", "Indices"),
+    "ganger_core.domain.array": ("Array", "Indices", "Items"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

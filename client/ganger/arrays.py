@@ -36,7 +36,7 @@ class ArrayClient:
         command: Sequence[str],
         indices: IndicesLike | None = None,
         *,
-        items: Iterable[object] | None = None,
+        items: Items | Iterable[object] | None = None,
         max_parallel: int = 0,
         max_fails: int | None = None,
         request_id: str | None = None,
@@ -52,7 +52,7 @@ class ArrayClient:
         `max_fails` have failed, the rest is not run any more (None: whatever fails). The other arguments are those of
         `ganger.task_spec`, and `request_id` is as for `submit`. Raises `Invalid`, naming the field.
         """
-        texts = None if items is None else Items.of(item_texts(items))
+        texts = items if items is None or isinstance(items, Items) else Items.of(item_texts(items))
         chosen = read_indices(indices, None if texts is None else len(texts))
         array = Array(chosen, max_parallel, max_fails)
         return hand_in(self._calls, request_id, task_spec(command, **options), array, texts)
@@ -142,7 +142,7 @@ def item_texts(items: Iterable[object], field: str = "items") -> list[str]:
 
 def _json_text(item: object, field: str) -> str:
     try:
-        return json.dumps(item, ensure_ascii=False)
+        return json.dumps(item, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Invalid(
             f"{field} is neither text nor can it be written as JSON: {error}", field="items"

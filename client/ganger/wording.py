@@ -65,6 +65,16 @@ def of_elements(count: int) -> str:
     return f"{count} element{'' if count == 1 else 's'}"
 
 
+def describe_limit(max_parallel: int) -> str:
+    """How many elements of an array may run at the same time."""
+    return f"at most {max_parallel} at a time" if max_parallel else "as many at a time as there is room for"
+
+
+def describe_array(count: int, max_parallel: int) -> str:
+    """How many elements there are, and how many at a time where that is limited."""
+    return of_elements(count) + (f", {describe_limit(max_parallel)}" if max_parallel else "")
+
+
 def short_end(outcome: Outcome) -> str:
     """How an attempt ended, in a few words for a table; nothing for a success."""
     if outcome.kind is OutcomeKind.OK:
