@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Unadmitted(StrEnum):
     ASSIGNED_TWICE = "ASSIGNED_TWICE"
     WORKER_GONE = "WORKER_GONE"  # late, lost or gone since the snapshot
     NO_CAPACITY = "NO_CAPACITY"  # it does not fit what the worker has left now
+    ARRAY_LIMIT = "ARRAY_LIMIT"  # its array runs as many elements as it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,30 @@ def admit(
     plan: Plan,
     planned_for: Fleet,
     task_of: Callable[[int], Task | None],
+    room_of: Callable[[int], int | None],
     fleet: Fleet,
     free: tuple[Resources, ...],
 ) -> Admitted:
-    """Check each assignment in order; `fleet` and `free` are the workers as of now, `planned_for` the plan's."""
+    """Check each assignment in order; `fleet` and `free` are the workers as of now, `planned_for` the plan's.
+
+    `room_of` says how many more elements of an array may run, None where that has no limit.
+    """
     left = dict(zip(fleet.worker_ids, free, strict=True))
+    taken: Counter[int] = Counter()  # of each array
     accepted: dict[int, str] = {}
     refused: list[tuple[Assignment, Unadmitted]] = []
     for assignment in plan.assignments:
-        reason = _refusal(assignment, planned_for, task_of(assignment.task_id), accepted, left)
+        task = task_of(assignment.task_id)
+        reason = _refusal(assignment, planned_for, task, accepted, left)
+        if reason is None and task is not None and task.array_id:
+            room = room_of(task.array_id)
+            if room is not None and taken[task.array_id] >= room:
+                reason = Unadmitted.ARRAY_LIMIT
+            taken[task.array_id] += 1
         if reason is not None:
             refused.append((assignment, reason))
             continue
         worker_id = planned_for.worker_ids[assignment.worker]
-        task = task_of(assignment.task_id)
         assert task is not None
         left[worker_id] = left[worker_id].minus(task.spec.resources)
         accepted[assignment.task_id] = worker_id

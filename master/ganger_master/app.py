@@ -22,7 +22,7 @@ from ganger_core.settings import MasterSettings, add_flags, load
 from ganger_master.cleanup import Cleanup, CleanupLoop, expire
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
-from ganger_master.engine import Engine, Leaving, reserve_live
+from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
 from ganger_master.planning import Planning, RemotePlanner
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -61,7 +61,7 @@ class Master:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(lease_s=settings.lease_s, stop_grace_s=settings.stop_grace_s)
         reserve_live(state, self.registry, rules, now)
-        self.queue.push(task for task in state.tasks.values() if task.state == "PENDING")
+        enqueue_waiting(state, self.queue)
         self._writer = StoreWriter(db, self._committed, die)
         self.engine = Engine(
             state, rules, self.queue, self.registry, self._writer.submit, settings.reservation_s

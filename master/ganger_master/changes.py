@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ganger_core.domain.array import Array, Items
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     Attempt,
@@ -32,6 +33,25 @@ class Submit:
 
     request: Request
     specs: tuple[TaskSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitArray:
+    """A user submits an array; `items` are what its elements get, if anything. Answer: its id."""
+
+    request: Request
+    spec: TaskSpec
+    array: Array
+    items: Items | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A user changes how many elements of an array may run at the same time. Answer: its id."""
+
+    request: Request
+    task_id: int
+    max_parallel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +173,8 @@ class SettleRestore:
 
 Command = (
     Submit
+    | SubmitArray
+    | Update
     | Cancel
     | Expire
     | Assign
@@ -172,7 +194,7 @@ Answer = int | str | AttemptRef | None
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """The task waits (again)."""
+    """The task waits (again); of a new array, all elements do."""
 
     task: Task
 
@@ -182,6 +204,20 @@ class Dequeue:
     """The task waits no more."""
 
     task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseArray:
+    """What was never begun of the array waits no more."""
+
+    array_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many elements of the array may run has changed."""
+
+    array_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +266,7 @@ class Tell:
     order: Order
 
 
-Effect = Enqueue | Dequeue | Reserve | Release | HandOver | Rest | Relet | Tell
+Effect = Enqueue | Dequeue | CloseArray | Limit | Reserve | Release | HandOver | Rest | Relet | Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +292,7 @@ class Change:
     workers: list[WorkerProfile] = field(default_factory=list)
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
+    items: list[Items] = field(default_factory=list)  # of new arrays
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -279,5 +316,6 @@ class Change:
             (self.workers, later.workers),
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
+            (self.items, later.items),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.plan import Fleet, Snapshot
@@ -13,6 +14,7 @@ from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
+from ganger_master.arrays import find, room
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
 from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
@@ -70,7 +72,10 @@ class Cycle:
         slots = sum(max(0, left.slots) for left in free)
         heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
         if not heads.shapes:
-            return CycleResult(0, 0, 0, 0, "")
+            left = left_over(heads, None)
+            behind = self._prefill(left, self._clock.now()) if left else Counter()
+            self.assigned_by += behind
+            return CycleResult(0, 0, behind.total(), 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
             why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
@@ -85,15 +90,16 @@ class Cycle:
         # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
         # refused is planned again at once.
         left = left_over(heads, planned.plan)
-        behind = self._prefill(left, planned.by, self._clock.now()) if left else 0
+        behind = self._prefill(left, self._clock.now()) if left else Counter()
         self._park(heads, planned)
         if admitted.refused:
             self._queue.wake()
-        self.assigned_by[planned.by] += len(admitted.accepted) + behind
+        self.assigned_by[planned.by] += len(admitted.accepted)
+        self.assigned_by += behind
         result = CycleResult(
             sum(len(shape.task_ids) for shape in heads.shapes),
             len(admitted.accepted),
-            behind,
+            behind.total(),
             len(admitted.refused),
             planned.by,
         )
@@ -113,7 +119,9 @@ class Cycle:
 
         def decide(state: State) -> Sequence[Command]:
             fleet, free = self._registry.fleet(now.steady_s)
-            admitted = admit(planned.plan, snapshot.fleet, state.tasks.get, fleet, free)
+            admitted = admit(
+                planned.plan, snapshot.fleet, partial(find, state), partial(room, state), fleet, free
+            )
             found.append(admitted)
             return [
                 Assign(task_id, worker_id, self._registry.name(worker_id), planned.by)
@@ -123,24 +131,31 @@ class Cycle:
         self._engine.apply_with(decide, now)
         return found[0]
 
-    def _prefill(self, left: Sequence[Left], planned_by: str, now: Instant) -> int:
+    def _prefill(self, left: Sequence[Left], now: Instant) -> Counter[str]:
         """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
 
-        Returns how many went behind others.
+        Returns how many went behind others, by who had planned those.
         """
+        behind: list[Assign] = []
 
         def decide(state: State) -> Sequence[Command]:
             fleet, _ = self._registry.fleet(now.steady_s)
             usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
-            behind = [
-                Assign(task_id, before.worker_id, before.worker_name, planned_by, behind=True)
+            behind.extend(
+                Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
                 for task_id, before in fill(state, left, usable, now.wall_ms)
-            ]
+            )
             in_the_way = to_revoke(state, left, usable)
             return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
 
         applied = self._engine.apply_with(decide, now)
-        return sum(isinstance(answer, AttemptRef) for answer in applied.answers)
+        return Counter(
+            command.planned_by
+            for command, answer in zip(
+                behind, applied.answers, strict=False
+            )  # what is asked back comes after
+            if isinstance(answer, AttemptRef)
+        )
 
     def _welcome(self, fleet: Fleet) -> None:
         """One that was late, or rested, takes work again: what was parked for want of it may be planned."""

@@ -8,23 +8,25 @@ knows no socket and no event loop: one thread with a manual clock can drive it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, StartOrder, Task
-from ganger_master.asked import stop_order
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, RevokeOrder, Task
+from ganger_master import arrays
 from ganger_master.changes import (
     Answer,
     Change,
+    CloseArray,
     Command,
     Dequeue,
     Effect,
     Enqueue,
     HandOver,
+    Limit,
     Release,
     Relet,
     Request,
@@ -32,7 +34,10 @@ from ganger_master.changes import (
     Rest,
     Tell,
 )
+from ganger_master.ending import stop_order
+from ganger_master.handing import is_asked_back
 from ganger_master.locks import ENGINE_RANK, RankedLock
+from ganger_master.moves import start_order
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
@@ -114,10 +119,15 @@ class Engine:
     def see(self, task_id: int) -> Seen | None:
         """The task as of now, or None when it is not in memory (it may be in the store)."""
         with self._lock:
-            task = self._state.tasks.get(task_id)
+            task = arrays.find(self._state, task_id)
             if task is None:
                 return None
-            return Seen(task, self._state.attempts.get(task_id), self._ticket, self._state.next_seq - 1)
+            return Seen(
+                arrays.shown(task, self._state),
+                self._state.attempts.get(task_id),
+                self._ticket,
+                self._state.next_seq - 1,
+            )
 
     def position(self) -> tuple[int, int]:
         """The last ticket drawn and the last event given: what a read that starts now must wait for."""
@@ -162,7 +172,14 @@ class Engine:
         """Everything that this worker should hold or end, as orders, and the ticket that this depends on."""
         with self._lock:
             live = (self._state.attempts[ref.task_id] for ref, _ in self._registry.held(worker_id))
-            return self._ticket, tuple(self._order_for_locked(attempt) for attempt in live)
+            return self._ticket, tuple(
+                order for attempt in live for order in self._orders_for_locked(attempt)
+            )
+
+    def limit_is_in_force(self, array_id: int) -> bool:
+        """Whether nothing starts beyond the array's present limit, whatever workers hold."""
+        with self._lock:
+            return arrays.is_in_force(self._state, array_id)
 
     def waits_for(self, task_id: int) -> str:
         """The name of the lost worker that alone can say what became of this task's attempt; else empty."""
@@ -190,6 +207,7 @@ class Engine:
                 continue
             self._install_locked(part)
             change.extend(part)
+            self._follow_locked(part, change, now)
             answers.append(answer)
         self._carry_out_locked(change.effects, now)
         if change.is_stored():
@@ -202,14 +220,27 @@ class Engine:
             self._forget_locked(change.tasks)
         return Applied(self._ticket, tuple(answers))
 
+    def _follow_locked(self, part: Change, change: Change, now: Instant) -> None:
+        """Have arrays follow what became of their elements, until nothing more comes of that."""
+        touched = {task.array_id or task.id for task in part.tasks if task.array_id or task.array}
+        while touched:
+            array_id = touched.pop()
+            more = arrays.follow(self._state, self._rules, array_id, now)
+            if more.tasks:
+                self._install_locked(more)
+                change.extend(more)
+                touched.add(array_id)
+
     def _install_locked(self, change: Change) -> None:
         state = self._state
         for task in change.tasks:
+            if task.array_id or task.array:
+                self._note_array_locked(task, change)
             state.tasks[task.id] = task
             state.next_task_id = max(state.next_task_id, task.id + 1)
         for attempt in change.attempts:
             state.attempts[attempt.ref.task_id] = attempt
-            state.lanes.note(attempt, state.tasks[attempt.ref.task_id].spec.resources)
+            state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)
         for told in change.answered:
             request = told.request
             state.requests[request.owner, request.request_id] = (request.digest, told.answer)
@@ -223,6 +254,15 @@ class Engine:
                 state.requests.pop(key, None)
         state.next_seq += len(change.events)
 
+    def _note_array_locked(self, task: Task, change: Change) -> None:
+        state = self._state
+        if task.array is not None:
+            state.arrays.note(task, change.items[0] if change.items else None)
+            state.next_task_id = max(state.next_task_id, task.id + len(task.array) + 1)
+        else:
+            known = state.tasks.get(task.id)
+            state.arrays.get(task.array_id).note(known.state if known else None, task)
+
     def _carry_out_locked(self, effects: Sequence[Effect], now: Instant) -> None:
         """Queue first, then registry: the lock order. Freed capacity wakes the queue last."""
         self._queue.push(
@@ -232,9 +272,15 @@ class Engine:
             [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
         )
         freed = False
+        limited: set[int] = set()  # arrays of which more or fewer elements run, or may run
         for effect in effects:
             match effect:
+                case CloseArray(array_id):
+                    self._queue.close_array(array_id)
+                case Limit(array_id):
+                    limited.add(array_id)
                 case Reserve(attempt, task):
+                    limited.add(task.array_id)
                     held = Reservation(
                         attempt.worker_id,
                         Resources() if attempt.behind else task.spec.resources,
@@ -246,7 +292,7 @@ class Engine:
                     self._registry.reserve(attempt.ref, held)
                 case Release(attempt):
                     held = self._registry.release(attempt.ref, attempt.worker_id)
-                    self._note_run_locked(attempt, held, now)
+                    limited.add(self._note_run_locked(attempt, held, now))
                     freed = True
                 case HandOver(attempt, to):
                     held = self._registry.hand_over(attempt.ref, attempt.worker_id, to.ref)
@@ -258,23 +304,33 @@ class Engine:
                     self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
                 case _:
                     pass
+        for array_id in limited - {0}:
+            array = self._state.tasks[array_id].array
+            assert array is not None, array_id
+            self._queue.limit_array(array_id, arrays.room(self._state, array_id) or 0, array.max_parallel)
         if freed:
             self._queue.unpark_all()
 
-    def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:
+    def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> int:
+        """Remember how long it ran; returns its array, 0 for none."""
+        task = self._state.tasks[attempt.ref.task_id]
         if attempt.state is AttemptState.ENDED and attempt.started_ms:
             run_ms = attempt.ended_ms - attempt.started_ms
             trip_ms = None if held.since_s is None else 1000 * (now.steady_s - held.since_s) - run_ms
-            self._state.run_times.note(BucketKey.of(self._state.tasks[attempt.ref.task_id]), run_ms, trip_ms)
+            self._state.run_times.note(BucketKey.of(task), run_ms, trip_ms)
+        return task.array_id
 
     def _waits_locked(self, task_id: int) -> bool:
         return self._state.tasks[task_id].state is TaskState.PENDING
 
-    def _order_for_locked(self, attempt: Attempt) -> Order:
+    def _orders_for_locked(self, attempt: Attempt) -> Iterator[Order]:
         task = self._state.tasks[attempt.ref.task_id]
         if attempt.state is AttemptState.STOPPING:
-            return stop_order(task, attempt)
-        return StartOrder(attempt.ref, task.spec, attempt.lease_s, attempt.state, attempt.behind)
+            yield stop_order(task, attempt)
+            return
+        yield start_order(task, attempt)
+        if is_asked_back(attempt):
+            yield RevokeOrder(attempt.ref)  # the first one may have been lost with its stream
 
     def _forget_locked(self, changed: Sequence[Task]) -> None:
         """Drop the oldest ended tasks from memory; they are on disk long since."""
@@ -283,6 +339,21 @@ class Engine:
             old = self._ended.popleft()
             self._state.tasks.pop(old, None)  # or forgotten meanwhile
             self._state.attempts.pop(old, None)
+
+
+def enqueue_waiting(state: State, queue: TaskQueue) -> None:
+    """Fill the queue from a loaded state: what waits, elements without a record included."""
+    for task in [each for each in state.tasks.values() if each.array is not None]:
+        assert task.array is not None
+        if task.array.closed is None:
+            elements = state.arrays.get(task.id)
+            queue.push([task])
+            queue.remove(range(task.id + 1, task.id + 1 + elements.made))
+            queue.remove(elements.with_records())
+        queue.limit_array(task.id, arrays.room(state, task.id) or 0, task.array.max_parallel)
+    queue.push(
+        task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING
+    )
 
 
 def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Instant) -> None:
@@ -296,7 +367,7 @@ def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Inst
             attempt = replace(stored, lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
             state.attempts[attempt.ref.task_id] = attempt
         request = state.tasks[attempt.ref.task_id].spec.resources
-        state.lanes.note(attempt, request)
+        state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)
         held = Reservation(
             attempt.worker_id,
             Resources() if attempt.behind else request,

@@ -7,8 +7,9 @@ the numbers of an epoch begin `SKIP` above those before.
 
 from __future__ import annotations
 
-SKIP = 1_000_000
-"""How many numbers a restore skips: far more than tasks between two backups, or attempts of one task."""
+SKIP = 100_000_000
+"""How many numbers a restore skips: far more than tasks (elements of arrays, too) between two backups, or attempts of
+one task."""
 
 HOLD, NOTHING_RUNS = 1, 2
 """What the counter `restored` says until the restored master has settled it: see `ganger_master.restored`."""

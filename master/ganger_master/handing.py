@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ganger_core.domain.states import AttemptState
-from ganger_core.domain.task import Attempt, AttemptRef, RevokeOrder, StartOrder
+from ganger_core.domain.task import Attempt, AttemptRef, RevokeOrder
 from ganger_master.changes import Change, HandOver, Release, Tell
+from ganger_master.moves import start_order
 from ganger_master.state import State
 
 
@@ -31,8 +32,7 @@ def vacate(
     change.attempts.append(next_)
     change.effects.append(HandOver(attempt, next_))
     if next_.ref != handed_to and next_.state is AttemptState.ASSIGNED:
-        spec = state.tasks[next_.ref.task_id].spec
-        change.effects.append(Tell(next_.worker_id, StartOrder(next_.ref, spec, next_.lease_s)))
+        change.effects.append(Tell(next_.worker_id, start_order(state.tasks[next_.ref.task_id], next_)))
 
 
 def ask_back(attempt: Attempt, reason: str) -> Change:
@@ -48,14 +48,26 @@ def may_revoke(attempt: Attempt) -> bool:
     return attempt.behind and attempt.state is AttemptState.ASSIGNED and not attempt.phase
 
 
+def is_asked_back(attempt: Attempt) -> bool:
+    """Whether it was asked for and no answer has come."""
+    return attempt.behind and attempt.state is AttemptState.ASSIGNED and bool(attempt.phase)
+
+
 def _next(
     state: State, attempt: Attempt, handed_to: AttemptRef | None, gone: Collection[AttemptRef]
 ) -> Attempt | None:
-    request = state.tasks[attempt.ref.task_id].spec.resources
-    lane = state.lanes.of(request).get(attempt.worker_id)
+    task = state.tasks[attempt.ref.task_id]
+    lane = state.lanes.of(task.lane).get(attempt.worker_id)
     behind = [ref for ref in lane.behind if ref not in gone] if lane else []
     if handed_to is not None and handed_to in behind:
         return state.attempts[handed_to.task_id]
     waiting = [state.attempts[ref.task_id] for ref in behind]
     started = (other for other in waiting if other.state is not AttemptState.ASSIGNED)
-    return next(started, waiting[0] if waiting else None)
+    may_start = waiting and not (task.array_id and _is_over_its_limit(state, task.array_id))
+    return next(started, waiting[0] if may_start else None)
+
+
+def _is_over_its_limit(state: State, array_id: int) -> bool:
+    """Whether more elements run than the array may have now: none takes the place of one that is over."""
+    array = state.tasks[array_id].array
+    return array is not None and 0 < array.max_parallel < state.lanes.running(array_id)

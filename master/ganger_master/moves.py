@@ -19,7 +19,7 @@ from ganger_core.domain.states import (
     TaskEvent,
     advance,
 )
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, Task
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -49,6 +49,8 @@ def move(
         finished_ms=task.finished_ms if finished_ms is None else finished_ms,
         outcome=task.outcome if outcome is None else outcome,
         crashes=task.crashes if crashes is None else crashes,
+        array_id=task.array_id,
+        index=task.index,
     )
 
 
@@ -79,6 +81,11 @@ def event_of(state: State, change: Change, task: Task, now: Instant, attempt: At
         reason=task.reason,
         outcome=task.outcome if task.state in TASK_FINAL else None,
     )
+
+
+def start_order(task: Task, attempt: Attempt) -> StartOrder:
+    """What its worker is told of an attempt that should live, at first and by every sync."""
+    return StartOrder(attempt.ref, task.spec, attempt.lease_s, attempt.state, attempt.behind, task.array_id)
 
 
 def current(state: State, ref: AttemptRef, worker_id: str) -> tuple[Task, Attempt]:

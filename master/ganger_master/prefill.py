@@ -13,6 +13,8 @@ from ganger_core.domain.plan import Plan
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Attempt, AttemptRef
+from ganger_core.domain.task import Lane as LaneKey
+from ganger_master.arrays import find
 from ganger_master.handing import may_revoke
 from ganger_master.lanes import Lane
 from ganger_master.queue import BucketKey, Heads
@@ -24,20 +26,27 @@ OVERDUE_MS = 5_000  # what has been behind for so long is asked for again
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Waiting tasks of one bucket, in rank order, that the plan could not place."""
+    """Waiting tasks of one bucket, in rank order, that the plan could not place.
+
+    Those that are `limited` could not have capacity if there were any: their array runs as many as it may.
+    """
 
     key: BucketKey
     task_ids: tuple[int, ...]
+    limited: bool = False
 
 
-def left_over(heads: Heads, plan: Plan) -> list[Left]:
-    """What the plan could not place, in rank order."""
-    placed = {assignment.task_id for assignment in plan.assignments}
-    runs = (
+def left_over(heads: Heads, plan: Plan | None) -> list[Left]:
+    """What the plan, if there was one, could not place, in rank order."""
+    placed = {assignment.task_id for assignment in plan.assignments} if plan else set()
+    runs = [
         Left(key, tuple([task_id for task_id in shape.task_ids if task_id not in placed]))
         for key, shape in zip(heads.keys, heads.shapes, strict=True)
+    ]
+    runs += [Left(key, task_ids, limited=True) for key, task_ids in heads.limited]
+    return sorted(
+        (run for run in runs if run.task_ids), key=lambda run: _rank(run.key.priority, run.task_ids[0])
     )
-    return [run for run in runs if run.task_ids]
 
 
 def fill(
@@ -45,36 +54,40 @@ def fill(
 ) -> Iterator[tuple[int, Attempt]]:
     """Which of these tasks go behind which running attempt's lane, in rank order.
 
-    `usable` are the workers that may get work, with their capacities. On a worker where a task of a higher rank
-    that asks for something else could run, nothing goes behind: what comes free there is that task's.
+    `usable` are the workers that may get work, with their capacities. On a worker where a task of a higher-ranked
+    bucket could run that the plan had no room for, nothing goes behind: what comes free there is that task's.
     """
     above: list[Resources] = []
-    added: Counter[tuple[Resources, str]] = Counter()
+    added: Counter[tuple[LaneKey, str]] = Counter()
     for bucket in left:
         waiting = list(reversed(bucket.task_ids))
         depth = state.run_times.depth(bucket.key)
-        lanes = state.lanes.of(bucket.key.request) if depth else {}
+        lanes = state.lanes.of(bucket.key.lane) if depth else {}
         for worker_id, lane in lanes.items():
             capacity = usable.get(worker_id)
             if capacity is None or any(other.fits(capacity) for other in above):
                 continue
             recent = list(_recent(state, lane, now_ms))
-            place = bucket.key.request, worker_id
+            place = bucket.key.lane, worker_id
             room = depth * len(recent) - len(lane.behind) - added[place]
             while waiting and room > 0:
                 task_id = waiting.pop()
-                task = state.tasks.get(task_id)
+                task = find(state, task_id)
                 if task and task.state is TaskState.PENDING:  # it may have been cancelled since
                     room -= 1
                     added[place] += 1
                     yield task_id, recent[0]
-        if waiting:
+        if waiting and not bucket.limited:
             above.append(bucket.key.request)
 
 
 def to_revoke(state: State, left: Sequence[Left], usable: Mapping[str, Resources]) -> Iterator[AttemptRef]:
     """Attempts that are behind others where a waiting task of a higher rank could run."""
-    ranked = [(_rank(bucket.key.priority, bucket.task_ids[0]), bucket.key.request) for bucket in left]
+    ranked = [
+        (_rank(bucket.key.priority, bucket.task_ids[0]), bucket.key.request)
+        for bucket in left
+        if not bucket.limited
+    ]
     for ref in state.lanes.behind():
         attempt, task = state.attempts[ref.task_id], state.tasks[ref.task_id]
         capacity = usable.get(attempt.worker_id)

@@ -2,21 +2,24 @@
 
 The order is total: higher priority first, then lower task id (ids are given in order of submission, so a
 task that returns to the queue takes its old place). A bucket that the last plan could not place is parked
-with its reason until capacity comes free, so that blocked work never hides the rest.
+with its reason until capacity comes free, so that blocked work never hides the rest. An array has a bucket of its
+own; elements without a record are a range of ids in it, whatever their number.
 """
 
 from __future__ import annotations
 
 import heapq
 import threading
+from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import Task
+from ganger_core.domain.task import Lane, Task
 from ganger_master.locks import QUEUE_RANK, RankedLock
 
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
@@ -28,33 +31,58 @@ class BucketKey(NamedTuple):
     owner: str
     request: Resources
     priority: int
+    array_id: int = 0
 
     @classmethod
     def of(cls, task: Task) -> BucketKey:
-        """The bucket that this task belongs to."""
-        return cls(task.owner, task.spec.resources, task.spec.priority)
+        """The bucket that this task belongs to, or that of an array's elements."""
+        array_id = task.id if task.array is not None else task.array_id
+        return cls(task.owner, task.spec.resources, task.spec.priority, array_id)
+
+    @property
+    def lane(self) -> Lane:
+        """Which attempts those of this bucket may be behind."""
+        return Lane(self.request, self.array_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
     """The first plannable tasks in rank order, as runs of one bucket; `keys[i]` is the bucket of `shapes[i]`.
 
-    `generation` counts how often capacity came free; see `TaskQueue.park`.
+    `generation` counts how often capacity came free; see `TaskQueue.park`. `limited` are the first tasks of arrays of
+    which no more may have capacity now: they can only take the place of others of their array.
     """
 
     keys: tuple[BucketKey, ...]
     shapes: tuple[ShapeDemand, ...]
     generation: int
+    limited: tuple[tuple[BucketKey, tuple[int, ...]], ...] = ()
+
+
+class _Room(NamedTuple):
+    """How many more elements of an array may have capacity, of at most how many."""
+
+    left: int
+    most: int
 
 
 class _Bucket:
     def __init__(self) -> None:
         self._ids: OrderedDict[int, None] = OrderedDict()
         self._sorted = True
+        self._rest = range(0)  # elements without a record
+        self._begun: set[int] = set()  # of these, those that have one meanwhile
         self.parked = ""  # why the last plan left it out; empty: it may be planned
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._ids) + len(self._rest) - len(self._begun)
+
+    def __contains__(self, task_id: int) -> bool:
+        return task_id in self._ids or (task_id in self._rest and task_id not in self._begun)
+
+    def set_rest(self, rest: range) -> None:
+        """These elements wait, none of which has a record yet."""
+        self._rest, self._begun = rest, set()
 
     def add(self, task_id: int) -> None:
         if self._sorted and self._ids and next(reversed(self._ids)) > task_id:
@@ -62,13 +90,23 @@ class _Bucket:
         self._ids[task_id] = None
 
     def remove(self, task_id: int) -> None:
-        del self._ids[task_id]
+        if task_id in self._ids:
+            del self._ids[task_id]
+            return
+        self._begun.add(task_id)
+        while self._rest and self._rest[0] in self._begun:
+            self._begun.remove(self._rest[0])
+            self._rest = self._rest[1:]
 
     def in_order(self) -> Iterator[int]:
+        """Those with records come first: the others have been passed by none."""
         if not self._sorted:
             self._ids = OrderedDict.fromkeys(sorted(self._ids))
             self._sorted = True
-        return iter(self._ids)
+        if not self._rest:
+            return iter(self._ids)
+        rest = (task_id for task_id in self._rest if task_id not in self._begun)
+        return heapq.merge(self._ids, rest) if self._ids else rest
 
 
 class TaskQueue:
@@ -78,7 +116,10 @@ class TaskQueue:
         self._mutex = RankedLock(QUEUE_RANK)
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
         self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
-        self._bucket_of: dict[int, BucketKey] = {}  # every waiting task
+        self._bucket_of: dict[int, BucketKey] = {}  # every waiting task but elements without a record
+        self._arrays: dict[int, BucketKey] = {}  # those that have such elements, by id in ascending order
+        self._array_ids: list[int] = []  # the same ids
+        self._rooms: dict[int, _Room] = {}  # of arrays that have a limit
         self._late_at: list[tuple[float, int]] = []  # a heap: when (wall ms) which task has waited too long
         self._limited: set[int] = set()  # the waiting tasks with an entry in it; other entries are outdated
         self._generation = 0  # how often capacity came free
@@ -86,15 +127,18 @@ class TaskQueue:
 
     def __len__(self) -> int:
         with self._mutex:
-            return len(self._bucket_of)
+            return sum(map(len, self._buckets.values()))
 
     def push(self, tasks: Iterable[Task]) -> None:
-        """Add waiting tasks and wake the scheduler."""
+        """Add waiting tasks, of an array all its elements, and wake the scheduler."""
         with self._mutex:
             for task in tasks:
                 key = BucketKey.of(task)
-                self._buckets.setdefault(key, _Bucket()).add(task.id)
-                self._bucket_of[task.id] = key
+                if task.array is not None:
+                    self._push_rest_locked(task, key)
+                else:
+                    self._buckets.setdefault(key, _Bucket()).add(task.id)
+                    self._bucket_of[task.id] = key
                 if task.spec.limits.queue_s and task.id not in self._limited:
                     late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
                     heapq.heappush(self._late_at, (late_ms, task.id))
@@ -105,13 +149,36 @@ class TaskQueue:
         """Take tasks out; those that do not wait are left alone."""
         with self._mutex:
             for task_id in task_ids:
-                key = self._bucket_of.pop(task_id, None)
+                key = self._bucket_of.pop(task_id, None) or self._array_of_locked(task_id)
                 if key is not None:
                     self._buckets[key].remove(task_id)
                     if not self._buckets[key]:
                         del self._buckets[key]
                     self._limited.discard(task_id)
             self._drop_outdated_locked()
+
+    def close_array(self, array_id: int) -> None:
+        """The elements of this array that have no record wait no more."""
+        with self._mutex:
+            key = self._arrays.pop(array_id, None)
+            if key is None:
+                return
+            self._array_ids.remove(array_id)
+            self._limited.discard(array_id)
+            bucket = self._buckets.get(key)
+            if bucket is not None:
+                bucket.set_rest(range(0))
+                if not bucket:
+                    del self._buckets[key]
+
+    def limit_array(self, array_id: int, left: int, most: int) -> None:
+        """So many more elements of the array may have capacity, of at most `most`; 0 is no limit."""
+        with self._mutex:
+            before = self._rooms.pop(array_id, None)
+            if most:
+                self._rooms[array_id] = _Room(left, most)
+            if before is not None and (not most or left > before.left):
+                self._wake_locked()
 
     def take_late(self, now_ms: int) -> list[int]:
         """The waiting tasks whose queue limit is over by now; each is given once for each time that it is pushed."""
@@ -148,8 +215,13 @@ class TaskQueue:
     def reason(self, task_id: int) -> str:
         """Why the last plan left this task's bucket out; empty when it did not or the task does not wait."""
         with self._mutex:
-            key = self._bucket_of.get(task_id)
-            return self._buckets[key].parked if key else ""
+            key = self._bucket_of.get(task_id) or self._arrays.get(task_id) or self._array_of_locked(task_id)
+            if key is None or key not in self._buckets:
+                return ""
+            room = self._rooms.get(key.array_id)
+            if room is not None and not room.left:
+                return f"array {key.array_id} runs at most {room.most} at a time"
+            return self._buckets[key].parked
 
     def wait_for_work(self, timeout_s: float) -> None:
         """Block until something was pushed or freed, at most `timeout_s`.
@@ -172,6 +244,23 @@ class TaskQueue:
         with self._mutex:
             self._wake_locked()
 
+    def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
+        assert task.array is not None, task
+        first = task.id + 1
+        bucket = self._buckets.setdefault(key, _Bucket())
+        bucket.set_rest(range(first, first + len(task.array)))
+        self._arrays[task.id] = key
+        insort(self._array_ids, task.id)
+
+    def _array_of_locked(self, task_id: int) -> BucketKey | None:
+        """The bucket in which this task waits as an element without a record."""
+        number = bisect_right(self._array_ids, task_id - 1)
+        if not number:
+            return None
+        key = self._arrays[self._array_ids[number - 1]]
+        bucket = self._buckets.get(key)
+        return key if bucket is not None and task_id in bucket else None
+
     def _drop_outdated_locked(self) -> None:
         """Entries of tasks that wait no more are dropped when they are most: far limits must not gather."""
         if len(self._late_at) > 2 * len(self._limited) + OUTDATED_KEPT:
@@ -189,7 +278,16 @@ class TaskQueue:
 
     def _heads_locked(self, limit: int) -> Heads:
         runs: list[tuple[BucketKey, list[int]]] = []
-        streams = [self._ranked(key, bucket) for key, bucket in self._buckets.items() if not bucket.parked]
+        limited = []
+        streams = []
+        for key, bucket in self._buckets.items():
+            room = self._rooms.get(key.array_id)
+            if room is not None:
+                behind = tuple(islice(bucket.in_order(), room.left, room.left + most_behind(room.most)))
+                if behind:
+                    limited.append((key, behind))
+            if not bucket.parked and (room is None or room.left):
+                streams.append(self._ranked(key, bucket, room.left if room else None))
         for taken, (_, task_id, key) in enumerate(heapq.merge(*streams, key=lambda entry: entry[:2])):
             if taken == limit:
                 break
@@ -200,8 +298,14 @@ class TaskQueue:
             keys=tuple(key for key, _ in runs),
             shapes=tuple(ShapeDemand(key.request, key.priority, tuple(ids)) for key, ids in runs),
             generation=self._generation,
+            limited=tuple(limited),
         )
 
     @staticmethod
-    def _ranked(key: BucketKey, bucket: _Bucket) -> Iterator[tuple[int, int, BucketKey]]:
-        return ((-key.priority, task_id, key) for task_id in bucket.in_order())
+    def _ranked(key: BucketKey, bucket: _Bucket, most: int | None) -> Iterator[tuple[int, int, BucketKey]]:
+        return ((-key.priority, task_id, key) for task_id in islice(bucket.in_order(), most))
+
+
+def most_behind(running: int) -> int:
+    """How many tasks of an array are looked at beyond those that may have capacity: enough to wait behind these."""
+    return min(16 * running, 256)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from ganger_core.domain.errors import AlreadyExists
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import Task
 from ganger_master.changes import Forget, Request
+from ganger_master.state import State
 
 CLOCK_STEP_MS = 3_600_000  # a larger jump of the wall clock is not believed at once
 DISTRUST_S = 86_400.0  # how long after such a jump nothing is forgotten
@@ -46,10 +46,17 @@ def cutoffs(now_ms: int, keep: Keep) -> Cutoffs:
     )
 
 
-def forgettable(command: Forget, tasks: Mapping[int, Task]) -> Forget:
-    """The command without tasks that live: these are not forgotten, whoever asks."""
-    live = {task_id for task_id in command.task_ids if task_id in tasks and not tasks[task_id].is_final}
-    return replace(command, task_ids=tuple(task_id for task_id in command.task_ids if task_id not in live))
+def forgettable(command: Forget, state: State) -> Forget:
+    """The command without tasks that live, or whose array does: these are not forgotten, whoever asks.
+
+    An element that was forgotten before its array is over would be taken for one that has not begun.
+    """
+
+    def lives(task_id: int) -> bool:
+        task = state.tasks.get(task_id)
+        return (task is not None and not task.is_final) or state.arrays.of(task_id) is not None
+
+    return replace(command, task_ids=tuple(task_id for task_id in command.task_ids if not lives(task_id)))
 
 
 def answer_of(requests: Mapping[tuple[str, str], tuple[str, str]], request: Request) -> str | None:

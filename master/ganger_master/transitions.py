@@ -2,7 +2,7 @@
 
 `step(state, command, now)` reads the state, raises a domain error or returns a `Change` and the answer; it
 changes nothing itself. What people ask for is decided in `asked`, what workers report in `reported`, what a lost
-attempt means in `losing`; all of them are made of `moves`.
+attempt means in `losing`, what becomes of arrays in `arrays`; all of them are made of `moves`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import replace
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import UnknownWorker
 from ganger_core.domain.states import AttemptState, TaskEvent, TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, StartOrder
-from ganger_master import asked, losing, reported
+from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost
+from ganger_master import arrays, asked, losing, reported
 from ganger_master.changes import (
     Age,
     Answer,
@@ -33,12 +33,14 @@ from ganger_master.changes import (
     SettleLog,
     SettleRestore,
     Submit,
+    SubmitArray,
     Tell,
     Told,
+    Update,
     Withdraw,
 )
 from ganger_master.epochs import next_token
-from ganger_master.moves import live, move, put
+from ganger_master.moves import live, move, put, start_order
 from ganger_master.remembering import forgettable
 from ganger_master.state import Rules, State
 
@@ -48,12 +50,10 @@ __all__ = ["Rules", "State", "ages", "step"]
 def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Change, Answer]:
     """What `command` does to `state` at `now`; raises a `GangerError` when it is refused, and then does nothing."""
     match command:
-        case Submit():
-            return asked.submit(state, command, now)
-        case Cancel():
-            return asked.cancel(state, rules, command, now)
+        case Submit() | SubmitArray() | Update() | Cancel():
+            return asked.answer(state, rules, command, now)
         case Expire():
-            return asked.expire(state, command, now)
+            return asked.expire(state, rules, command, now)
         case Assign():
             return _assign(state, rules, command, now)
         case Age():
@@ -69,15 +69,18 @@ def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Ch
         case Register():
             return _register(state, command)
         case Forget():
-            return Change(forgotten=[forgettable(command, state.tasks)]), None
+            return Change(forgotten=[forgettable(command, state)]), None
         case SettleRestore():
             return Change(restore_settled=[command]), None
 
 
 def _assign(state: State, rules: Rules, command: Assign, now: Instant) -> tuple[Change, Answer]:
-    task = state.tasks.get(command.task_id)
-    if task is None or task.state is not TaskState.PENDING:
+    task = arrays.find(state, command.task_id)
+    if task is None or task.state is not TaskState.PENDING or task.array is not None:
         return Change(), None
+    change = Change()
+    if task.id not in state.tasks:
+        change.tasks.append(task)  # an element gets its record
     ref = AttemptRef(task.id, next_token(state.epoch, task.token))
     attempt = Attempt(
         ref=ref,
@@ -93,11 +96,8 @@ def _assign(state: State, rules: Rules, command: Assign, now: Instant) -> tuple[
     if command.behind:
         reason += f", next on {command.worker_name} with what comes free there"
     task = move(task, TaskEvent.ASSIGNED, token=ref.token, reason=reason)
-    change = Change()
-    change.effects += [Dequeue(task.id), Reserve(attempt, task)]
-    change.effects.append(
-        Tell(attempt.worker_id, StartOrder(ref, task.spec, attempt.lease_s, behind=command.behind))
-    )
+    order = start_order(task, attempt)
+    change.effects += [Dequeue(task.id), Reserve(attempt, task), Tell(attempt.worker_id, order)]
     put(state, change, task, now, attempt)
     return change, ref
 
@@ -122,7 +122,7 @@ def _age(state: State, rules: Rules, command: Age, now: Instant) -> tuple[Change
         return Change(), None
     task = state.tasks[command.ref.task_id]
     attempt = replace(state.attempts[command.ref.task_id], lease_s=0.0)
-    order = StartOrder(attempt.ref, task.spec, 0.0, attempt.state)
+    order = start_order(task, attempt)
     return Change(attempts=[attempt], effects=[Relet(attempt), Tell(attempt.worker_id, order)]), None
 
 

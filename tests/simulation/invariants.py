@@ -188,11 +188,8 @@ class Invariants:
         if said != set(state.lanes.behind()):
             raise Violation(f"I12 behind others are {said}, in the lanes are {state.lanes.behind()}")
         for ref in said:
-            request, worker_id = (
-                state.tasks[ref.task_id].spec.resources,
-                state.attempts[ref.task_id].worker_id,
-            )
-            if not state.lanes.of(request)[worker_id].full:
+            lane, worker_id = state.tasks[ref.task_id].lane, state.attempts[ref.task_id].worker_id
+            if not state.lanes.of(lane)[worker_id].full:
                 raise Violation(f"I14 attempt {ref} is behind nobody: nothing will ever start it")
 
     def promised(self) -> None:

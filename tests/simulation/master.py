@@ -21,7 +21,7 @@ from ganger_master.changes import Change
 from ganger_master.cleanup import Cleanup, expire
 from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
-from ganger_master.engine import Engine, Leaving, reserve_live
+from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
 from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import Key, LogStore
@@ -75,7 +75,7 @@ class MasterDaemon:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(settings.lease_s, settings.stop_grace_s, settings.ages_after_s)
         reserve_live(self.state, self.registry, rules, now)
-        self.queue.push(task for task in self.state.tasks.values() if task.state == "PENDING")
+        enqueue_waiting(self.state, self.queue)
         self.engine = Engine(
             self.state,
             rules,

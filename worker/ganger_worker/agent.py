@@ -13,8 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, OrderBatch, ReportKind, StartOrder
+from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, Lane, OrderBatch, ReportKind, StartOrder
 from ganger_core.logs import get_logger
 from ganger_worker.attempts import Held, Stage, Told
 from ganger_worker.decisions import (
@@ -69,7 +68,7 @@ class Agent:
         # Of what was over and forgotten, the highest token of each task, newest last: guarded by _changed. An
         # order that was on its way meanwhile must not start it again.
         self._over: OrderedDict[int, int] = OrderedDict()
-        self._waiting: dict[Resources, OrderedDict[AttemptRef, None]] = {}  # by what they ask for, in order
+        self._waiting: dict[Lane, OrderedDict[AttemptRef, None]] = {}  # in order
 
     def connect(self, executor: Executor) -> None:
         """Use this executor, which tells its news to this agent."""
@@ -253,7 +252,7 @@ class Agent:
                     self._launch_locked(action, todo, now_s)
                 case Wait(order, lease_from_s):
                     self._held[order.ref] = Held(order.ref, Stage.WAITING, order, lease_from_s=lease_from_s)
-                    self._waiting.setdefault(order.spec.resources, OrderedDict())[order.ref] = None
+                    self._waiting.setdefault(order.lane, OrderedDict())[order.ref] = None
                 case Tell(ref, kind, message):
                     self._end_locked(ref, kind, message, now_s, todo)
                     todo.dropped.append(ref)
@@ -292,7 +291,7 @@ class Agent:
         if held.stage is Stage.WAITING:
             self._forget_waiting_locked(held.order)
             return None
-        waiting = self._waiting.get(held.order.spec.resources)
+        waiting = self._waiting.get(held.order.lane)
         if held.stage is Stage.OVER or not waiting:
             return None
         next_ = self._held[next(iter(waiting))]
@@ -302,12 +301,11 @@ class Agent:
         return next_.ref
 
     def _forget_waiting_locked(self, order: StartOrder) -> None:
-        request = order.spec.resources
-        waiting = self._waiting.get(request)
+        waiting = self._waiting.get(order.lane)
         if waiting is not None:
             waiting.pop(order.ref, None)
             if not waiting:
-                del self._waiting[request]
+                del self._waiting[order.lane]
 
     def _do(self, todo: _Todo) -> None:
         """Act. ACCEPTED goes before the start, so that it never replaces what comes of that."""

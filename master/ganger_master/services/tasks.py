@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
+from ganger_core.domain.array import MOST_ELEMENTS
 from ganger_core.domain.clock import Clock
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
@@ -18,7 +19,7 @@ from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
 from ganger_core.rpc.guard import current_call
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
-from ganger_master.changes import Cancel, Request, Submit
+from ganger_master.changes import Cancel, Request, Submit, SubmitArray, Update
 from ganger_master.disk import DiskGuard
 from ganger_master.engine import Engine
 from ganger_master.feed import Feed
@@ -26,12 +27,14 @@ from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore, stream_tail
 from ganger_master.queue import TaskQueue
 from ganger_master.reasons import why_it_stays
+from ganger_master.services.uploads import Uploads, checked_items
 from ganger_master.store.reader import StoreReader
-from ganger_master.store.rows import spec_to_json
+from ganger_master.store.rows import array_to_text, spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
 LEASE_HEARTBEATS = 3  # a lease is at least so long, so that a late heartbeat does not end its task
 MAX_SPECS = 10_000  # per SubmitTasks call
+IN_FORCE_WITHIN_S = 5.0  # a worker answers within a round trip, unless it cannot be reached
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 T = TypeVar("T")
@@ -64,6 +67,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         self._readers = readers
         self._clock = clock
         self._disk = disk
+        self._uploads = Uploads()
 
     async def SubmitTask(
         self, request: task_pb2.SubmitTaskRequest, context: object
@@ -85,6 +89,55 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         specs = await self._read(_checked_specs, request, self._least_lease_s)  # too long for the loop
         first = await self._submit(request.request_id, specs)
         return task_pb2.SubmitTasksResponse(first_task_id=first, count=len(specs))
+
+    async def SubmitArray(
+        self, request: task_pb2.SubmitArrayRequest, context: object
+    ) -> task_pb2.SubmitArrayResponse:
+        """Accept an array, whose items have been put before."""
+        convert.require(request, "spec", "spec")
+        convert.require(request, "array", "array")
+        spec, array = convert.spec_from_proto(request.spec), convert.array_from_proto(request.array)
+        validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_array(array)
+        key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
+        items = None
+        if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
+            self._disk.check()
+            if array.items:
+                blob = self._uploads.take(key.owner, array.items)
+                items = await self._read(checked_items, blob, array.items, len(array))
+        applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
+        task_id = applied.only()
+        await self._gate.passed(applied.ticket)
+        assert isinstance(task_id, int)
+        self._uploads.drop(key.owner, array.items)
+        return task_pb2.SubmitArrayResponse(task_id=task_id, count=len(array))
+
+    async def PutItems(self, request: task_pb2.PutItemsRequest, context: object) -> task_pb2.PutItemsResponse:
+        """Take in a part of the items of an array that is to come."""
+        next_offset = self._uploads.put(
+            _caller().name, request.digest, request.size, request.offset, request.data
+        )
+        return task_pb2.PutItemsResponse(next_offset=next_offset)
+
+    async def UpdateTask(
+        self, request: task_pb2.UpdateTaskRequest, context: object
+    ) -> task_pb2.UpdateTaskResponse:
+        """Change how many elements of an array may run; answered when that is in force, or after a while."""
+        if not request.HasField("max_parallel"):
+            raise Invalid("max_parallel is missing: there is nothing else to change", field="max_parallel")
+        validate.check_int(request.max_parallel, "max_parallel", 0, MOST_ELEMENTS)
+        task, _, _ = await self._find(request.task_id)
+        key = request_of(request.request_id, f"update {task.id} max_parallel={request.max_parallel}")
+        applied = self._engine.apply([Update(key, task.id, request.max_parallel)], self._clock.now())
+        applied.only()
+        await self._gate.passed(applied.ticket)
+        try:
+            async with asyncio.timeout(IN_FORCE_WITHIN_S):
+                await self._in_force(task.id)
+        except TimeoutError:
+            return task_pb2.UpdateTaskResponse(in_force=False)
+        return task_pb2.UpdateTaskResponse(in_force=True)
 
     async def GetTaskStatus(
         self, request: task_pb2.GetTaskStatusRequest, context: object
@@ -112,7 +165,12 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
             raise Invalid(f"one call takes at most {MAX_PAGE} task ids", field="task_ids")
         ticket, as_of_seq = self._engine.position()
         await self._gate.passed(ticket)
-        return await self._read(self._page, request, _caller(), size, as_of_seq)
+        page = await self._read(self._page, request, _caller(), size, as_of_seq)
+        for row in page.rows:
+            if row.task.HasField("array") and not row.task.finished_ms:
+                task, _, _ = await self._find(row.task.id)  # the store does not count elements
+                row.task.array.CopyFrom(convert.task_to_proto(task).array)
+        return page
 
     async def CancelTask(
         self, request: task_pb2.CancelTaskRequest, context: object
@@ -190,13 +248,18 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
     ) -> task_pb2.ListTasksResponse:
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
-        found = self._reader.tasks(
-            before=page_start(request.page_token, 2**63 - 1),
-            limit=size + 1,
-            owner="" if caller.role is Role.ADMIN else caller.name,
-            states=[convert.task_state_from_proto(state, "states") for state in request.states],
-            ids=request.task_ids,
-        )
+        before = page_start(request.page_token, 2**63 - 1)
+        owner = "" if caller.role is Role.ADMIN else caller.name
+        states = [convert.task_state_from_proto(state, "states") for state in request.states]
+        if request.array_id:
+            validate.check_id(request.array_id, "array_id")
+            found = self._reader.elements(
+                request.array_id, before=before, limit=size + 1, owner=owner, states=states
+            )
+        else:
+            found = self._reader.tasks(
+                before=before, limit=size + 1, owner=owner, states=states, ids=request.task_ids
+            )
         rows = [
             task_pb2.ListTasksResponse.Row(
                 task=convert.task_to_proto(self._with_reason(task)), worker_name=worker
@@ -225,6 +288,15 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
                 )
                 offset += len(data)
             offsets[stream] = offset
+
+    async def _in_force(self, array_id: int) -> None:
+        """Return once nothing starts beyond the array's limit. What may change that are events."""
+        after_seq = self._feed.last_seq
+        if self._engine.limit_is_in_force(array_id):
+            return
+        async for _ in self._feed.batches(after_seq):
+            if self._engine.limit_is_in_force(array_id):
+                return
 
     async def _next_event(self, task_id: int, after_seq: int) -> None:
         async for batch in self._feed.batches(after_seq):

@@ -19,12 +19,12 @@ class AgedRows:
         self._opened: sqlite3.Connection | None = None
 
     def tasks(self, before_ms: Mapping[TaskState, int], limit: int) -> tuple[int, ...]:
-        """Ids of tasks that ended, in each of these states, before its moment."""
+        """Ids of tasks that ended, in each of these states, before its moment. Elements stay with their array."""
         found: list[int] = []
         for state, moment in before_ms.items():
             rows = self._db().execute(
-                "SELECT id FROM tasks WHERE state = ? AND finished_ms > 0 AND finished_ms < ? "
-                "ORDER BY finished_ms LIMIT ?",
+                "SELECT id FROM tasks WHERE state = ? AND finished_ms > 0 AND finished_ms < ? AND array_id NOT IN "
+                "(SELECT id FROM tasks WHERE array IS NOT NULL AND finished_ms = 0) ORDER BY finished_ms LIMIT ?",
                 (state.value, moment, limit - len(found)),
             )
             found += [task_id for (task_id,) in rows]

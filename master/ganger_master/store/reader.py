@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from ganger_core.domain.states import TASK_FINAL, TaskState
@@ -12,6 +13,7 @@ from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks
 from ganger_master.state import State
 from ganger_master.store import rows
+from ganger_master.store.array_rows import array_of, elements, load_array, untouched
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
@@ -41,6 +43,8 @@ def load(db: sqlite3.Connection) -> State:
     for row in db.execute(f"{_TASKS} WHERE state NOT IN ({_FINAL})"):
         task = rows.task_from_row(row)
         state.tasks[task.id] = task
+    for task in [each for each in state.tasks.values() if each.array is not None]:
+        load_array(db, state, task)
     live = (
         f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
         f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
@@ -70,9 +74,12 @@ class StoreReader:
         self._opened: list[sqlite3.Connection] = []
 
     def task(self, task_id: int) -> Task | None:
-        """The task as stored."""
+        """The task as stored, also an element that has no record."""
         row = self._db().execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
-        return rows.task_from_row(row) if row else None
+        if row:
+            return rows.task_from_row(row)
+        array = array_of(self._db(), task_id)
+        return next(untouched(self._db(), array, [task_id]), None) if array else None
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""
@@ -90,7 +97,7 @@ class StoreReader:
     ) -> list[tuple[Task, str]]:
         """Up to `limit` tasks with an id below `before`, newest first, each with its newest attempt's worker.
 
-        An empty `owner`, `states` or `ids` does not filter.
+        An empty `owner`, `states` or `ids` does not filter; without `ids` there are no elements of arrays.
         """
         columns = ", ".join("t." + column for column in rows.TASK_COLUMNS.split(", "))
         clauses, values = ["t.id < ?"], [before]
@@ -104,14 +111,51 @@ class StoreReader:
             if listed:
                 clauses.append(f"{column} IN ({', '.join('?' * len(listed))})")
                 values += listed  # type: ignore[arg-type]
+        if not ids:
+            clauses.append("t.array_id = 0")
         query = (
             f"SELECT {columns}, coalesce(a.worker_name, '') FROM tasks t "  # noqa: S608
             "LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token "
             f"WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
         )
-        return [
+        found = [
             (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, limit))
         ]
+        if not ids:
+            return found
+        found += [
+            (task, "")
+            for task in self._untouched(ids)
+            if task.id < before
+            and (not owner or task.owner == owner)
+            and (not states or task.state in states)
+        ]
+        return sorted(found, key=lambda each: -each[0].id)[:limit]
+
+    def elements(
+        self, array_id: int, *, before: int, limit: int, owner: str, states: Collection[TaskState]
+    ) -> list[tuple[Task, str]]:
+        """Up to `limit` elements of an array, as `tasks` gives them, also those that have no record."""
+        array = self.task(array_id)
+        if array is None or array.array is None or (owner and array.owner != owner):
+            return []
+        found = elements(self._db(), array, before)
+        return list(islice((each for each in found if not states or each[0].state in states), limit))
+
+    def _untouched(self, ids: Collection[int]) -> Iterator[Task]:
+        """Those of these tasks that are elements without a row."""
+        marks = ", ".join("?" * len(ids))
+        query = f"SELECT id FROM tasks WHERE id IN ({marks})"  # noqa: S608
+        known = {task_id for (task_id,) in self._db().execute(query, list(ids))}
+        left = sorted(set(ids) - known)
+        while left:
+            array = array_of(self._db(), left[-1])
+            if array is None:
+                left.pop()
+                continue
+            mine = [task_id for task_id in left if task_id > array.id]
+            del left[len(left) - len(mine) :]
+            yield from untouched(self._db(), array, mine)
 
     def events(self, after_seq: int, limit: int) -> list[Event]:
         """Up to `limit` events after a sequence number, in order."""

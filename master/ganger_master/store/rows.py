@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
@@ -24,7 +25,8 @@ from ganger_core.domain.task import (
 
 Row = Sequence[Any]
 TASK_COLUMNS = (
-    "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes"
+    "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes, array, "
+    "array_id, array_index"
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
@@ -46,11 +48,13 @@ def task_to_row(task: Task) -> Row:
         task.state.value,
         task.submitted_ms,
         *task_to_changed(task)[1:],
+        task.array_id,
+        task.index,
     )
 
 
 def task_to_changed(task: Task) -> Row:
-    """What changes of a task: `state`, and the columns from `version` on."""
+    """What changes of a task: `state`, and the columns from `version` to `array`."""
     return (
         task.state.value,
         task.version,
@@ -60,12 +64,14 @@ def task_to_changed(task: Task) -> Row:
         task.finished_ms,
         _outcome_to_json(task.outcome),
         task.crashes,
+        None if task.array is None else _array_to_json(task.array),
     )
 
 
 def task_from_row(row: Row) -> Task:
     """From the columns `TASK_COLUMNS`."""
-    task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome, crashes = row
+    task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row[:11]
+    crashes, array, array_id, index = row[11:]
     return Task(
         id=task_id,
         owner=owner,
@@ -79,6 +85,9 @@ def task_from_row(row: Row) -> Task:
         finished_ms=finished,
         outcome=_outcome_from_json(outcome),
         crashes=crashes,
+        array=None if array is None else _array_from_json(array),
+        array_id=array_id,
+        index=index,
     )
 
 
@@ -191,6 +200,12 @@ def spec_from_json(text: str) -> TaskSpec:
     )
 
 
+def array_to_text(array: Array) -> str:
+    """What a user asked for with the array: the same gives the same text."""
+    asked = (str(array.indices), array.max_parallel, array.max_fails, array.items, array.retry_of)
+    return _PLAIN.encode(asked)
+
+
 def profile_to_json(profile: WorkerProfile) -> str:
     """The profile as JSON."""
     fields = {
@@ -209,6 +224,34 @@ def profile_from_json(text: str) -> WorkerProfile:
     """The profile that `profile_to_json` wrote."""
     fields = json.loads(text)
     return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
+
+
+def _array_to_json(array: Array) -> str:
+    fields = {
+        "indices": str(array.indices),
+        "max_parallel": array.max_parallel,
+        "max_fails": array.max_fails,
+        "items": array.items,
+        "retry_of": array.retry_of,
+        "closed": array.closed,
+        "made": array.made,
+        "counts": array.counts,
+    }
+    return _PLAIN.encode(fields)
+
+
+def _array_from_json(text: str) -> Array:
+    fields = json.loads(text)
+    return Array(
+        indices=Indices.parse(fields["indices"]),
+        max_parallel=fields["max_parallel"],
+        max_fails=fields["max_fails"],
+        items=fields["items"],
+        retry_of=fields["retry_of"],
+        closed=None if fields["closed"] is None else TaskState(fields["closed"]),
+        made=fields["made"],
+        counts=tuple([(TaskState(state), count) for state, count in fields["counts"]]),
+    )
 
 
 def _outcome_to_json(outcome: Outcome | None) -> str | None:

@@ -18,10 +18,11 @@ from ganger_master.store.failures import StoreFailed, explain
 MAX_ROWS = 1_000  # about how many rows one transaction takes, so that none holds the file for long
 CHECKPOINT_EVERY_ROWS = 10_000  # a few megabytes of WAL
 
-_INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_MARKS = ", ".join("?" * len(rows.TASK_COLUMNS.split(",")))
+_INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _UPDATE_TASK = (
-    "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=? "
-    "WHERE id=?"
+    "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=?, "
+    "array=? WHERE id=?"
 )
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608
@@ -31,6 +32,11 @@ _INSERT_EVENT = f"INSERT INTO events ({rows.EVENT_COLUMNS}) VALUES (?, ?, ?, ?, 
 _INSERT_REQUEST = (
     "INSERT INTO requests (owner, request_id, digest, answer, at_ms, first_task_id, last_task_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_ITEMS = "INSERT OR IGNORE INTO items (digest, content) VALUES (?, ?)"
+_DROP_ITEMS = (
+    "DELETE FROM items WHERE NOT EXISTS "
+    "(SELECT 1 FROM tasks WHERE array IS NOT NULL AND json_extract(array, '$.items') = digest)"
 )
 _PUT_WORKER = "INSERT OR REPLACE INTO workers (id, profile) VALUES (?, ?)"
 _PUT_COUNTER = "UPDATE counters SET value=? WHERE name=?"
@@ -149,6 +155,9 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         _forget(db, group)  # first: a request id that is forgotten may be used again in the same group
+        db.executemany(
+            _INSERT_ITEMS, ((items.digest, items.blob) for entry in group for items in entry.change.items)
+        )
         db.executemany(_INSERT_TASK, map(rows.task_to_row, new.values()))
         db.executemany(_UPDATE_TASK, map(_task_update, changed.values()))
         db.executemany(_PUT_ATTEMPT, map(rows.attempt_to_row, attempts.values()))
@@ -186,6 +195,8 @@ def _forget(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         db.executemany("DELETE FROM tasks WHERE id = ?", ids)
         db.executemany("DELETE FROM requests WHERE owner = ? AND request_id = ?", old.requests)
         db.execute("DELETE FROM events WHERE seq <= ?", (old.events_up_to,))
+        if ids:
+            db.execute(_DROP_ITEMS)
 
 
 def _task_update(task: Task) -> rows.Row:

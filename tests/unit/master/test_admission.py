@@ -11,6 +11,7 @@ from ganger_core.domain.task import Task, TaskSpec
 from ganger_master.admission import Unadmitted, admit
 
 ONE, TWO = Resources(1000, 0, 1), Resources(2000, 0, 2)
+NO_LIMIT = {}.get
 FLEET = Fleet(("a", "b"), (TWO, TWO))
 
 
@@ -39,25 +40,25 @@ def test_a_wrong_assignment_is_refused_and_the_others_stand(
     assignment: Assignment, reason: Unadmitted
 ) -> None:
     good = Assignment(2, 0)
-    admitted = admit(a_plan(assignment, good), FLEET, TASKS.get, Fleet(("a",), (TWO,)), (TWO,))
+    admitted = admit(a_plan(assignment, good), FLEET, TASKS.get, NO_LIMIT, Fleet(("a",), (TWO,)), (TWO,))
     assert admitted.accepted == ((2, "a"),)
     assert admitted.refused == ((assignment, reason),)
 
 
 def test_a_task_assigned_twice_goes_once() -> None:
-    admitted = admit(a_plan(Assignment(1, 0), Assignment(1, 1)), FLEET, TASKS.get, FLEET, (TWO, TWO))
+    admitted = admit(a_plan(Assignment(1, 0), Assignment(1, 1)), FLEET, TASKS.get, NO_LIMIT, FLEET, (TWO, TWO))
     assert admitted.accepted == ((1, "a"),)
     assert [reason for _, reason in admitted.refused] == [Unadmitted.ASSIGNED_TWICE]
 
 
 def test_capacity_is_counted_down_assignment_by_assignment() -> None:
     plan = a_plan(Assignment(1, 0), Assignment(2, 0), Assignment(3, 0))
-    admitted = admit(plan, FLEET, TASKS.get, FLEET, (TWO, TWO))
+    admitted = admit(plan, FLEET, TASKS.get, NO_LIMIT, FLEET, (TWO, TWO))
     assert admitted.accepted == ((1, "a"), (2, "a"))
     assert [reason for _, reason in admitted.refused] == [Unadmitted.NO_CAPACITY]
 
 
 def test_workers_are_found_by_id_not_by_place() -> None:
     now = Fleet(("b", "a"), (TWO, TWO))
-    admitted = admit(a_plan(Assignment(1, 0)), FLEET, TASKS.get, now, (Resources(), TWO))
+    admitted = admit(a_plan(Assignment(1, 0)), FLEET, TASKS.get, NO_LIMIT, now, (Resources(), TWO))
     assert admitted.accepted == ((1, "a"),)

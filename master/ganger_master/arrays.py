@@ -1,0 +1,224 @@
+"""This module decides what becomes of an array: what its elements are, when it is over, when its rest is not run. Pure.
+
+An array is a task that is never assigned; its elements are the tasks whose ids follow its own. An element gets a record
+of its own with the first thing that happens to it, so that an array of any length costs one row to accept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from ganger_core.domain.array import Items
+from ganger_core.domain.clock import Instant
+from ganger_core.domain.errors import Conflict
+from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import Outcome, OutcomeKind, Task
+from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray, Update
+from ganger_master.ending import Stopping, stop, withdraw_waiting
+from ganger_master.handing import ask_back
+from ganger_master.moves import event_of, put
+from ganger_master.remembering import answer_of
+from ganger_master.state import Rules, State
+
+_FAILED = (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED)
+_KIND_OF = {TaskState.CANCELLED: OutcomeKind.CANCELLED, TaskState.EXPIRED: OutcomeKind.EXPIRED}
+
+
+def element(task: Task, position: int, items: Items | None) -> Task:
+    """The element at this position of the array `task`, as it is while it has no record."""
+    array = task.array
+    assert array is not None, task
+    index = array.indices.at(position)
+    env = [
+        ("GANGER_ARRAY_ID", str(task.id)),
+        ("GANGER_ARRAY_INDEX", str(index)),
+        ("GANGER_ARRAY_COUNT", str(len(array))),
+    ]
+    if items is not None:
+        env.append(("GANGER_ARRAY_ITEM", items[position]))
+    state, outcome, reason = array.closed or TaskState.PENDING, None, ""
+    if array.closed is not None:
+        outcome, reason = Outcome(_KIND_OF[array.closed], message=task.reason), task.reason
+    return Task(
+        id=task.id + 1 + position,
+        owner=task.owner,
+        spec=replace(task.spec, env=(*task.spec.env, *env)),
+        state=state,
+        submitted_ms=task.submitted_ms,
+        reason=reason,
+        finished_ms=task.finished_ms if array.closed else 0,
+        outcome=outcome,
+        array_id=task.id,
+        index=index,
+    )
+
+
+def find(state: State, task_id: int) -> Task | None:
+    """The task, also an element that has no record yet; None when it is not in memory."""
+    task = state.tasks.get(task_id)
+    if task is not None:
+        return task
+    elements = state.arrays.of(task_id)
+    if elements is None:
+        return None
+    position = task_id - elements.array_id - 1
+    if elements.has_record(position):
+        return None
+    return element(state.tasks[elements.array_id], position, elements.items)
+
+
+def room(state: State, array_id: int) -> int | None:
+    """How many more elements of this array may have capacity; None when there is no limit."""
+    array = state.tasks[array_id].array
+    assert array is not None, array_id
+    return max(0, array.max_parallel - state.lanes.running(array_id)) if array.max_parallel else None
+
+
+def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Change, Answer]:
+    """A new array, which waits."""
+    known = answer_of(state.requests, command.request)
+    if known is not None:
+        return Change(), int(known)
+    array, task_id = command.array, state.next_task_id
+    counts = ((TaskState.PENDING, len(array)),)
+    task = Task(
+        task_id,
+        command.request.owner,
+        command.spec,
+        TaskState.PENDING,
+        submitted_ms=now.wall_ms,
+        array=replace(array, counts=counts, closed=None, made=0),
+    )
+    change = Change(tasks=[task], effects=[Enqueue(task), Limit(task_id)])
+    if command.items is not None:
+        change.items.append(command.items)
+    change.events.append(event_of(state, change, task, now))
+    last = task_id + len(array)
+    change.answered.append(Answered(command.request, str(task_id), now.wall_ms, task_id, last))
+    return change, task_id
+
+
+def update(state: State, command: Update, now: Instant) -> tuple[Change, Answer]:
+    """Another limit of how many elements run at the same time. What would go beyond a lower one is asked back."""
+    known = answer_of(state.requests, command.request)
+    if known is not None:
+        return Change(), known
+    task = state.tasks.get(command.task_id)
+    if task is None or task.is_final:
+        raise Conflict(f"task {command.task_id} is over", field="task_id", reason="TASK_OVER")
+    if task.array is None:
+        raise Conflict(
+            f"task {command.task_id} is no array: max_parallel is a limit of arrays", field="max_parallel"
+        )
+    array = replace(task.array, max_parallel=command.max_parallel)
+    change = Change(tasks=[replace(task, array=array, version=task.version + 1)], effects=[Limit(task.id)])
+    if 0 < command.max_parallel < state.lanes.running(task.id):
+        for ref in state.lanes.behind(task.id):
+            asked = ask_back(
+                state.attempts[ref.task_id], f"{task.id} runs at most {command.max_parallel} at a time"
+            )
+            change.extend(asked)
+    change.answered.append(Answered(command.request, str(task.id), now.wall_ms, task.id, task.id))
+    return change, str(task.id)
+
+
+def is_in_force(state: State, array_id: int) -> bool:
+    """Whether nothing starts beyond the array's present limit, whatever workers hold."""
+    task = state.tasks.get(array_id)
+    if task is None or task.array is None or task.is_final or not task.array.max_parallel:
+        return True
+    return state.lanes.running(array_id) <= task.array.max_parallel or not state.lanes.behind(array_id)
+
+
+def close(
+    state: State, rules: Rules, task: Task, how: TaskState, why: str, now: Instant, stopping: Stopping | None
+) -> Change:
+    """The rest of the array is not run: elements without a record become `how`.
+
+    With `stopping` those with records are cancelled, too: they end if they wait, and are stopped if they live.
+    """
+    assert task.array is not None, task
+    change = Change(effects=[CloseArray(task.id)])
+    living = False
+    for element_id in sorted(state.arrays.get(task.id).open) if stopping else ():
+        assert stopping is not None
+        each = state.tasks[element_id]
+        if each.state is TaskState.PENDING:
+            withdraw_waiting(state, change, each, Outcome(OutcomeKind.CANCELLED, message=why), now)
+        else:
+            living = True
+            stop(state, rules, change, each, why, stopping, now)
+    closed = task.array.closed or how
+    task = replace(task, array=replace(task.array, closed=closed), reason=why, version=task.version + 1)
+    if living and task.state is not TaskState.STOPPING:
+        put(state, change, replace(task, state=TaskState.STOPPING), now)
+    else:
+        change.tasks.append(task)
+    return change
+
+
+def follow(state: State, rules: Rules, array_id: int, now: Instant) -> Change:
+    """What the last steps of its elements mean for an array."""
+    task = state.tasks[array_id]
+    if task.is_final:
+        return Change()
+    assert task.array is not None, task
+    elements = state.arrays.get(array_id)
+    counts = elements.counts(task.array.closed)
+    failed = sum(counts[each] for each in _FAILED)
+    most = task.array.max_fails
+    if task.array.closed is None and most is not None and failed > most and _going_on(counts):
+        why = f"more than {most} of its elements failed"
+        return close(state, rules, task, TaskState.CANCELLED, why, now, Stopping())
+    wanted = _state_of(task, counts)
+    if wanted is task.state:
+        return Change()
+    array = replace(task.array, counts=tuple(sorted(counts.items())), made=elements.made)
+    task = replace(task, state=wanted, array=array, version=task.version + 1)
+    if wanted is TaskState.RUNNING and not task.started_ms:
+        task = replace(task, started_ms=now.wall_ms)
+    change = Change()
+    if wanted in TASK_FINAL:
+        outcome = _outcome(counts, elements.worst, len(array))
+        reason = task.reason if array.closed else outcome.message
+        task = replace(task, finished_ms=now.wall_ms, outcome=outcome, reason=reason)
+        change.effects += [CloseArray(array_id), Limit(array_id)]
+    return put(state, change, task, now)
+
+
+def shown(task: Task, state: State) -> Task:
+    """The array with the counts of the present moment."""
+    if task.array is None or not state.arrays.is_live(task.id):
+        return task
+    counts = state.arrays.get(task.id).counts(task.array.closed)
+    return replace(task, array=replace(task.array, counts=tuple(sorted(counts.items()))))
+
+
+def _going_on(counts: Counter[TaskState]) -> bool:
+    return any(n for each, n in counts.items() if each not in TASK_FINAL)
+
+
+def _state_of(task: Task, counts: Counter[TaskState]) -> TaskState:
+    waiting = counts[TaskState.PENDING]
+    if _going_on(counts):
+        if task.state is TaskState.STOPPING:
+            return TaskState.STOPPING
+        return TaskState.PENDING if waiting == counts.total() else TaskState.RUNNING
+    if any(counts[each] for each in _FAILED):
+        return TaskState.FAILED
+    return TaskState.CANCELLED if counts[TaskState.CANCELLED] else TaskState.SUCCEEDED
+
+
+def _outcome(counts: Counter[TaskState], worst: Outcome | None, count: int) -> Outcome:
+    """How an array ended: as the worst of its elements, and how many failed."""
+    failed = sum(counts[each] for each in _FAILED)
+    if not failed:
+        cancelled = counts[TaskState.CANCELLED]
+        kind = OutcomeKind.CANCELLED if cancelled else OutcomeKind.OK
+        message = f"{cancelled} of {count} elements were cancelled" if cancelled else ""
+        return Outcome(kind, exit_code=None if cancelled else 0, message=message)
+    message = f"{failed} of {count} elements failed"
+    if worst is None:  # all expired without a record
+        return Outcome(OutcomeKind.EXPIRED, message=message)
+    return replace(worst, message=message)

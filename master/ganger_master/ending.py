@@ -1,0 +1,67 @@
+"""This module ends tasks that somebody wants ended: those that wait at once, those that live by their worker. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ganger_core.domain.clock import Instant
+from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
+from ganger_core.domain.task import Attempt, Outcome, StopOrder, Task
+from ganger_master.changes import Change, Dequeue, Tell
+from ganger_master.moves import has_ended, move, put, step_attempt
+from ganger_master.state import Rules, State
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """How a live task is to be stopped: `signal` (0: none named), and how long until SIGKILL (None: none named)."""
+
+    signal: int = 0
+    grace_s: float | None = None
+
+
+def withdraw_waiting(state: State, change: Change, task: Task, ended: Outcome, now: Instant) -> Task:
+    """A task that waits is over, as `ended` says: CANCELLED or EXPIRED."""
+    task = move(
+        task, TaskEvent(ended.kind.lower()), reason=ended.message, finished_ms=now.wall_ms, outcome=ended
+    )
+    change.effects.append(Dequeue(task.id))
+    put(state, change, task, now)
+    return task
+
+
+def stop(
+    state: State, rules: Rules, change: Change, task: Task, why: str, how: Stopping, now: Instant
+) -> Task:
+    """A live task is told to stop; one that is being stopped may be told to hurry. One without a process goes on."""
+    attempt = state.attempts[task.id]
+    if has_ended(attempt):
+        return task
+    if task.state is TaskState.STOPPING:
+        _hurry(rules, change, task, attempt, how)
+        return task
+    number, grace_s = how.signal or attempt.stop_signal, _grace(rules, how, task)
+    attempt = step_attempt(attempt, AttemptEvent.STOP_ASKED, stop_signal=number, stop_grace_s=grace_s)
+    task = move(task, TaskEvent.STOP_ASKED, reason=why)
+    change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
+    put(state, change, task, now, attempt)
+    return task
+
+
+def stop_order(task: Task, attempt: Attempt) -> StopOrder:
+    """What its worker is told of an attempt that is being stopped, at first and by every sync."""
+    return StopOrder(attempt.ref, attempt.stop_grace_s, task.reason, attempt.stop_signal)
+
+
+def _hurry(rules: Rules, change: Change, task: Task, attempt: Attempt, how: Stopping) -> None:
+    """A shorter grace or another signal counts; a longer grace changes nothing."""
+    grace_s = min(_grace(rules, how, task), attempt.stop_grace_s)
+    number = how.signal or attempt.stop_signal
+    if (grace_s, number) != (attempt.stop_grace_s, attempt.stop_signal):
+        attempt = replace(attempt, stop_grace_s=grace_s, stop_signal=number)
+        change.attempts.append(attempt)
+        change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
+
+
+def _grace(rules: Rules, how: Stopping, task: Task) -> float:
+    return rules.grace_of(task.spec) if how.grace_s is None else how.grace_s
