@@ -194,13 +194,12 @@ def _failed_elements(
             f"array {task.label} goes on: wait until it is over, or name elements of it that are, "
             f"such as {task.label}.{array.indices.at(0)}"
         )
+    there = {state for state, count in array.counts if count}
+    if not there.intersection(states):
+        raise _nothing_to_retry(f"array {task.label}", there)
     # Of what may be a million elements only this is kept.
     rows = task_rows(calls, sorted(states), array_id=task.id)
     newest_first = [(row.task.index, item(row.task)) for row in rows]
-    if not newest_first:
-        raise _nothing_to_retry(
-            f"array {task.label}", {state for state, elements in array.counts if elements}
-        )
     return dict(reversed(newest_first))
 
 

@@ -15,8 +15,9 @@ _WITHOUT_OUTCOME = {
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
 }
+_WITH_CODE = (OutcomeKind.EXIT_NONZERO, OutcomeKind.SIGNALLED, OutcomeKind.LAUNCH_FAILED)
 _KINDS = {
-    "running": (TaskState.SCHEDULED, TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
+    "running": (TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
     "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
     "cancelled": (TaskState.CANCELLED,),
 }
@@ -40,13 +41,19 @@ def describe_end(task: Task) -> str:
 
 
 def _end_of_array(task: Task) -> str:
-    """By its state: its outcome is that of its worst element, with what there is to say of all as the message."""
+    """By its state. Its outcome is that of its worst element, with what there is to say of all as the message."""
     text, outcome = _WITHOUT_OUTCOME.get(task.state, "goes on"), task.outcome
-    said = task.reason if outcome is None else outcome.message
-    if said.startswith("cancelled"):  # the master says by whom
-        return f"was {said}"
-    code = outcome.exit_code if outcome and task.state == "FAILED" else None
-    return text + (f": {said}" if said else "") + (f"; the highest exit code is {code}" if code else "")
+    if outcome is None:
+        return f"{text}: {task.reason}" if task.reason else text
+    said, link = [outcome.message], ": "
+    if task.state is TaskState.FAILED and outcome.kind in _WITH_CODE:
+        said.append(f"the highest exit code is {outcome.exit_code}")
+    if task.reason.startswith("cancelled") and task.state is TaskState.CANCELLED:  # the master says by whom
+        text, link = f"was {task.reason}", "; "
+    elif task.reason != outcome.message:
+        said.append(f"the rest was not run: {task.reason}")
+    said = [part for part in said if part]
+    return text + link + "; ".join(said) if said else text
 
 
 def describe_counts(array: Array) -> str:
@@ -60,19 +67,15 @@ def describe_counts(array: Array) -> str:
     return ", ".join(parts)
 
 
-def of_elements(count: int) -> str:
-    """1 element, 2 elements."""
-    return f"{count} element{'' if count == 1 else 's'}"
-
-
 def describe_limit(max_parallel: int) -> str:
     """How many elements of an array may run at the same time."""
     return f"at most {max_parallel} at a time" if max_parallel else "as many at a time as there is room for"
 
 
-def describe_array(count: int, max_parallel: int) -> str:
-    """How many elements there are, and how many at a time where that is limited."""
-    return of_elements(count) + (f", {describe_limit(max_parallel)}" if max_parallel else "")
+def describe_queued(array_id: int, count: int, max_parallel: int, of: str = "") -> str:
+    """That an array is there: with how many elements (`of` what), and how many at a time where that is limited."""
+    limit = f", {describe_limit(max_parallel)}" if max_parallel else ""
+    return f"array {array_id} is queued: {count} element{'' if count == 1 else 's'}{of}{limit}"
 
 
 def short_end(outcome: Outcome) -> str:

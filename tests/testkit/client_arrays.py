@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ganger_core.domain.array import Array, Items
 from ganger_core.domain.errors import Conflict
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Task, TaskSpec
+from ganger_core.domain.task import Outcome, OutcomeKind, Task, TaskSpec
 from ganger_core.domain.validate import check_array
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ class ScriptedArrays:
             array = self._master.tasks[array_id].array
             assert array
             closed = replace(array, closed=TaskState.CANCELLED)
+            why = "cancelled by tester"
+            outcome = Outcome(OutcomeKind.CANCELLED, message="some elements were cancelled")
             self._master.change(
-                array_id, state=TaskState.CANCELLED, array=closed, reason="cancelled by tester"
+                array_id, state=TaskState.CANCELLED, array=closed, reason=why, outcome=outcome
             )
 
     def shown(self, task: Task) -> Task:

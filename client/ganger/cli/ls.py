@@ -16,6 +16,7 @@ from ganger.layout import NOTHING, Column, clean, cpus, duration, size
 if TYPE_CHECKING:
     from ganger.calls import TaskRow
     from ganger.client import Client
+    from ganger_core.domain.array import Array
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import Task
 
@@ -115,7 +116,7 @@ def _named(
         elif states or everything:
             found = list(client.tasks(states or None, array=row.task.id))
         else:
-            found = _some_elements(client, row.task.id)
+            found = _some_elements(client, row.task.id, array)
             if len(found) < len(array):
                 label = row.task.label
                 some = f"{len(found)} of {len(array)} elements of array {label} are shown"
@@ -124,16 +125,16 @@ def _named(
     return _newest_first(rows.values()), "\n".join(hints)
 
 
-def _some_elements(client: Client, array_id: int) -> list[TaskRow]:
+def _some_elements(client: Client, array_id: int, array: Array) -> list[TaskRow]:
     """What goes on and the newest that wait or are over."""
     from ganger_core.domain.states import TASK_FINAL, TaskState
 
-    groups = (
-        ([TaskState.PENDING], WAITING_SHOWN),
-        ([state for state in TaskState if state not in (*TASK_FINAL, "PENDING")], RUNNING_SHOWN),
-        (sorted(TASK_FINAL), FINISHED_SHOWN),
-    )
-    return [row for states, limit in groups for row in client.tasks(states, array=array_id, limit=limit)]
+    there = sorted(state for state, count in array.counts if count)
+    waiting = [state for state in there if state is TaskState.PENDING]
+    over = [state for state in there if state in TASK_FINAL]
+    going_on = [state for state in there if state not in (*waiting, *over)]
+    limits = ((waiting, WAITING_SHOWN), (going_on, RUNNING_SHOWN), (over, FINISHED_SHOWN))
+    return [row for states, limit in limits for row in client.tasks(states, array=array_id, limit=limit)]
 
 
 def _newest_first(rows: Iterable[TaskRow]) -> list[TaskRow]:

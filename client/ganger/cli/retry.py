@@ -73,9 +73,9 @@ def by_array(labels: Mapping[int, str]) -> dict[int, list[int] | None]:
 
 
 def _said(client: Client, new_id: int, task_id: int) -> str:
-    from ganger.wording import describe_array
+    from ganger.wording import describe_queued
 
     array = client.status(new_id).task.array
     if array is None:
         return f"task {new_id} is queued: task {task_id} again"
-    return f"array {new_id} is queued: {describe_array(len(array), array.max_parallel)}, again of {array.retry_of}"
+    return describe_queued(new_id, len(array), array.max_parallel, f" of array {array.retry_of} again")

@@ -103,11 +103,13 @@ def _what_it_is(task: Task) -> list[tuple[str, str]]:
 def _array(task: Task) -> list[tuple[str, str]]:
     """What an array's elements are, and how many there are in each state."""
     from ganger.wording import describe_limit
+    from ganger_core.domain.states import TaskState
 
     array = task.array
     if array is None:
         return []
-    counts = ", ".join([f"{count} {state.value}" for state, count in array.counts if count])
+    found = dict(array.counts)
+    counts = ", ".join([f"{found[state]} {state.value}" for state in TaskState if found.get(state)])
     return [
         ("indices", cut(str(array.indices), 60)),
         ("elements", f"{len(array)}{': ' if counts else ''}{counts}"),

@@ -50,7 +50,7 @@ def submit(
             task_id = asked.submit(client)
             said = f"task {task_id} is queued"
         else:
-            from ganger.wording import describe_array
+            from ganger.wording import describe_queued
 
             task_id = client.submit_array(
                 asked.command,
@@ -61,7 +61,7 @@ def submit(
                 **asked.options,
             )
             fields["elements"] = len(wanted.indices)
-            said = f"array {task_id} is queued: {describe_array(len(wanted.indices), wanted.max_parallel)}"
+            said = describe_queued(task_id, len(wanted.indices), wanted.max_parallel)
         if quiet:
             say(str(task_id))
             return

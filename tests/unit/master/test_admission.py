@@ -46,7 +46,9 @@ def test_a_wrong_assignment_is_refused_and_the_others_stand(
 
 
 def test_a_task_assigned_twice_goes_once() -> None:
-    admitted = admit(a_plan(Assignment(1, 0), Assignment(1, 1)), FLEET, TASKS.get, NO_LIMIT, FLEET, (TWO, TWO))
+    admitted = admit(
+        a_plan(Assignment(1, 0), Assignment(1, 1)), FLEET, TASKS.get, NO_LIMIT, FLEET, (TWO, TWO)
+    )
     assert admitted.accepted == ((1, "a"),)
     assert [reason for _, reason in admitted.refused] == [Unadmitted.ASSIGNED_TWICE]
 
