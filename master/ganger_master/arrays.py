@@ -114,21 +114,23 @@ def update(state: State, command: Update, now: Instant) -> tuple[Change, Answer]
     array = replace(task.array, max_parallel=command.max_parallel)
     change = Change(tasks=[replace(task, array=array, version=task.version + 1)], effects=[Limit(task.id)])
     if 0 < command.max_parallel < state.lanes.running(task.id):
-        for ref in state.lanes.behind(task.id):
-            asked = ask_back(
-                state.attempts[ref.task_id], f"{task.id} runs at most {command.max_parallel} at a time"
-            )
-            change.extend(asked)
+        why = f"{task.id} runs at most {command.max_parallel} at a time"
+        for lane in state.lanes.of_array(task.id).values():
+            for ref in lane.behind:
+                change.extend(ask_back(state.attempts[ref.task_id], why))
     change.answered.append(Answered(command.request, str(task.id), now.wall_ms, task.id, task.id))
     return change, str(task.id)
 
 
 def is_in_force(state: State, array_id: int) -> bool:
-    """Whether nothing starts beyond the array's present limit, whatever workers hold."""
+    """Whether nothing starts beyond the array's present limit, whatever workers hold or orders are on their way."""
     task = state.tasks.get(array_id)
     if task is None or task.array is None or task.is_final or not task.array.max_parallel:
         return True
-    return state.lanes.running(array_id) <= task.array.max_parallel or not state.lanes.behind(array_id)
+    if state.lanes.running(array_id) <= task.array.max_parallel:
+        return True
+    lanes = state.lanes.of_array(array_id).values()
+    return all(state.attempts[ref.task_id].started_ms for lane in lanes for ref in (*lane.full, *lane.behind))
 
 
 def close(

@@ -63,11 +63,11 @@ def _next(
         return state.attempts[handed_to.task_id]
     waiting = [state.attempts[ref.task_id] for ref in behind]
     started = (other for other in waiting if other.state is not AttemptState.ASSIGNED)
-    may_start = waiting and not (task.array_id and _is_over_its_limit(state, task.array_id))
+    may_start = waiting and not is_over_its_limit(state, task.array_id)
     return next(started, waiting[0] if may_start else None)
 
 
-def _is_over_its_limit(state: State, array_id: int) -> bool:
+def is_over_its_limit(state: State, array_id: int) -> bool:
     """Whether more elements run than the array may have now: none takes the place of one that is over."""
-    array = state.tasks[array_id].array
+    array = state.tasks[array_id].array if array_id else None
     return array is not None and 0 < array.max_parallel < state.lanes.running(array_id)

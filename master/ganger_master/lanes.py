@@ -61,11 +61,11 @@ class Lanes:
         """How many elements of this array have capacity of their own."""
         return self._running.get(array_id, 0)
 
-    def behind(self, array_id: int = 0) -> list[AttemptRef]:
-        """All that are behind; those of one array if it is named."""
-        if array_id:
-            keys = [self._of_array[array_id]] if array_id in self._of_array else []
-            found = [self._lanes[key] for key in keys]
-        else:
-            found = list(self._lanes.values())
-        return [ref for lanes in found for lane in lanes.values() for ref in lane.behind]
+    def of_array(self, array_id: int) -> Mapping[str, Lane]:
+        """The lanes of the elements of this array, by worker."""
+        key = self._of_array.get(array_id)
+        return _NONE if key is None else self._lanes[key]
+
+    def behind(self) -> list[AttemptRef]:
+        """All that are behind."""
+        return [ref for lanes in self._lanes.values() for lane in lanes.values() for ref in lane.behind]

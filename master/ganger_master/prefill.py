@@ -15,7 +15,7 @@ from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Attempt, AttemptRef
 from ganger_core.domain.task import Lane as LaneKey
 from ganger_master.arrays import find
-from ganger_master.handing import may_revoke
+from ganger_master.handing import is_over_its_limit, may_revoke
 from ganger_master.lanes import Lane
 from ganger_master.queue import BucketKey, Heads
 from ganger_master.state import State
@@ -61,7 +61,7 @@ def fill(
     added: Counter[tuple[LaneKey, str]] = Counter()
     for bucket in left:
         waiting = list(reversed(bucket.task_ids))
-        depth = state.run_times.depth(bucket.key)
+        depth = 0 if is_over_its_limit(state, bucket.key.array_id) else state.run_times.depth(bucket.key)
         lanes = state.lanes.of(bucket.key.lane) if depth else {}
         for worker_id, lane in lanes.items():
             capacity = usable.get(worker_id)

@@ -12,6 +12,7 @@ from copy import copy
 from pathlib import Path
 
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master.arrays import element
 from ganger_master.state import State
 from ganger_master.store import reader
 from ganger_master.store.database import open_writer
@@ -68,16 +69,27 @@ class Disk:
         """What a master starts from, as `reader.load`."""
         live = {task.id: task for task in self.tasks.values() if not task.is_final}
         newest = {t.id: self.tries[AttemptRef(t.id, t.token)] for t in live.values() if t.token}
-        return State(
+        state = State(
             live, newest, copy(self._requests), copy(self._workers), self._next_task_id, len(self.events) + 1
         )
+        for array in [task for task in live.values() if task.array is not None]:
+            state.arrays.note(array, None)
+            for task in self.tasks.values():
+                if task.array_id == array.id:
+                    state.arrays.get(array.id).note(None, task)
+        return state
 
     def close(self) -> None:
         """Nothing is open."""
 
     def task(self, task_id: int) -> Task | None:
         """As `StoreReader.task`."""
-        return self.tasks.get(task_id)
+        if task_id in self.tasks:
+            return self.tasks[task_id]
+        for array in [task for task in self.tasks.values() if task.array is not None]:
+            if array.array and array.id < task_id <= array.id + len(array.array):
+                return element(array, task_id - array.id - 1, None)
+        return None
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """As `StoreReader.attempts`."""
@@ -89,7 +101,7 @@ class Disk:
 
     def _put_task(self, task: Task) -> None:
         before = self.tasks.get(task.id)
-        label = task.spec.command[1]
+        label = task.spec.command[1] + (f"[{task.index}]" if task.array_id else "")
         if before is None:
             if self.ids.setdefault(label, task.id) != task.id:
                 raise Violation(f"I3 {label} became task {self.ids[label]} and task {task.id}")
@@ -112,6 +124,14 @@ class Disk:
         self.tries[attempt.ref] = attempt
 
 
+def _arrays_of(state: State) -> dict[int, object]:
+    """What a state knows of arrays."""
+    return {
+        array_id: (each.made, each.open, each._ahead, +each._counts, each.worst)
+        for array_id, each in state.arrays._elements.items()
+    }
+
+
 class StoredDisk(Disk):
     """The same, and in the real store."""
 
@@ -132,7 +152,7 @@ class StoredDisk(Disk):
         self._db = open_writer(self._path)
         self._db.execute("PRAGMA synchronous=OFF")  # the simulated crash is not one of this host
         stored, kept = reader.load(self._db), super().load()
-        if stored != kept:
+        if stored != kept or _arrays_of(stored) != _arrays_of(kept):
             raise Violation("I1 the store does not hold what was committed")
         return stored
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
+from ganger_master.handing import is_asked_back
 from ganger_master.losing import MOST_CRASHES
 from ganger_master.state import State
 from simulation.disk import Violation
@@ -64,6 +65,12 @@ class Invariants:
         ):
             raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
         self._may_begin(task, ref)
+        if task.array_id:
+            self.checks["elements"] += 1
+            others = [
+                i for i, runs in self._living.items() if runs and disk.tasks[i].array_id == task.array_id
+            ]
+            self._world.people.sweeps.may_begin(run, task, others)
         self._runs[ref] = run
         self._living.setdefault(run.task_id, []).append(run)
         self._highest[run.task_id] = run.token
@@ -113,11 +120,18 @@ class Invariants:
             if task.state is TaskState.EXPIRED and not task.spec.limits.queue_s:
                 raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
-                self.checks["finals"] += 1
-                if self._living.get(task.id):
-                    raise Violation(f"I6 task {task.id} is {task.state}, but it lives")
-                if task.state is TaskState.SUCCEEDED:
-                    self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
+                self._is_over(task)
+
+    def _is_over(self, task: Task) -> None:
+        self.checks["finals"] += 1
+        members = range(task.id, task.id + 1 + (len(task.array) if task.array else 0))
+        for member in members:
+            if self._living.get(member):
+                raise Violation(f"I6 task {task.id} is {task.state}, but {member} lives")
+        if task.array is not None:
+            self.checks["arrays"] += 1
+        elif task.state is TaskState.SUCCEEDED:
+            self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
 
     def _note_lane(self, attempt: Attempt) -> None:
         """Count what was behind others, and what became of it."""
@@ -164,7 +178,7 @@ class Invariants:
         self._looked_at = mark  # type: ignore[assignment]
         self.checks["states"] += 1
         state = master.state
-        waiting = {task.id for task in state.tasks.values() if task.state is TaskState.PENDING}
+        waiting = {t.id for t in state.tasks.values() if t.state is TaskState.PENDING and t.array is None}
         if waiting != master.queue._bucket_of.keys():
             raise Violation(f"I12 waiting are {waiting}, in the queue are {set(master.queue._bucket_of)}")
         live = {a.ref: a.worker_id for a in state.attempts.values() if a.is_live}
@@ -181,6 +195,7 @@ class Invariants:
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
         self._lanes_add_up(state)
+        world.people.sweeps.add_up(state, master.queue)
 
     def _lanes_add_up(self, state: State) -> None:
         """Nobody is behind nobody, and the lanes are what the attempts say."""
@@ -189,12 +204,13 @@ class Invariants:
             raise Violation(f"I12 behind others are {said}, in the lanes are {state.lanes.behind()}")
         for ref in said:
             lane, worker_id = state.tasks[ref.task_id].lane, state.attempts[ref.task_id].worker_id
-            if not state.lanes.of(lane)[worker_id].full:
+            if not state.lanes.of(lane)[worker_id].full and not is_asked_back(state.attempts[ref.task_id]):
                 raise Violation(f"I14 attempt {ref} is behind nobody: nothing will ever start it")
 
     def promised(self) -> None:
         """Whatever was acknowledged is there: looked at whenever a master has loaded."""
-        for label, task_id in self._world.people.acknowledged.items():
+        people = self._world.people
+        for label, task_id in (*people.acknowledged.items(), *people.sweeps.acknowledged.items()):
             task = self._world.disk.tasks.get(task_id)
             if task is None or task.spec.command[1] != label:
                 raise Violation(f"I1 acknowledged task {task_id} ({label}) is gone")
@@ -202,8 +218,8 @@ class Invariants:
     def unfinished(self) -> str:
         """What is not over yet; empty when nothing is."""
         world = self._world
-        if world.people.waiting:
-            return f"{world.people.waiting} submissions without an answer"
+        if waiting := world.people.waiting + world.people.sweeps.waiting:
+            return f"{waiting} submissions without an answer"
         late = [f"{t.id} {t.state}" for t in world.disk.tasks.values() if not t.is_final]
         if late:
             return f"tasks {late}"
@@ -224,6 +240,7 @@ class Invariants:
     def at_end(self) -> None:
         """Everything is over: the events tell the same as the tables."""
         self.promised()
+        self._world.people.sweeps.at_end()
         disk = self._world.disk
         last = {event.task_id: event for event in disk.events}
         for task in disk.tasks.values():

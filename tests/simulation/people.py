@@ -16,6 +16,7 @@ from simulation.host import Host, Program
 from simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
+    from simulation.sweeps import Sweeps
     from simulation.world import World
 
 CALL_S = 10.0
@@ -43,6 +44,10 @@ class People:
             for number in range(count):
                 self.proc.later(begins_s, self._begin_short, f"b{number}", cancels / 4)
         self.proc.spawn(self._watch(), "watch")
+
+    def join(self, sweeps: Sweeps) -> None:
+        """Some of them submit arrays."""
+        self.sweeps = sweeps
 
     def _begin(self, label: str, cancels: float) -> None:
         self.proc.spawn(self._one(label, self._program(label), cancels), label)
@@ -93,7 +98,7 @@ class People:
             await self._again(label, spec)
         if rng.random() < cancels:
             await self.proc.sleep(rng.random() * 30)
-            await self._cancel(self.acknowledged[label])
+            await self.cancel(self.acknowledged[label])
 
     def _limits(self) -> Limits:
         rng = self._world.limits_rng
@@ -137,7 +142,8 @@ class People:
             return  # not reached
         raise Violation(f"I3 another request under the request id {label} was accepted")
 
-    async def _cancel(self, task_id: int) -> None:
+    async def cancel(self, task_id: int) -> None:
+        """Cancel until that is acknowledged, perhaps twice."""
         await self._cancel_once(task_pb2.CancelTaskRequest(request_id=f"c{task_id}", task_id=task_id))
         rng = self._world.limits_rng
         if self._world.has_limits and rng.random() < 0.5:  # it takes too long for whoever waits
@@ -156,7 +162,8 @@ class People:
                 await self.proc.sleep(0.1 + self._rng.random() * 3)
                 continue
             break
-        stored = self._world.disk.tasks[task_id]
+        stored = self._world.disk.task(task_id)
+        assert stored is not None
         self._world.trace("cancel of %d acked, it is %s", task_id, stored.state)
         if (
             not stored.is_final
@@ -200,7 +207,8 @@ class People:
         except GangerError:
             return
         task = task_from_proto(answer.task)
-        stored = self._world.disk.tasks[task_id]
+        stored = self._world.disk.task(task_id)
+        assert stored is not None
         if task.version > stored.version or (stored.state in TASK_FINAL and task.version > stored.version):
             raise Violation(
                 f"I1 task {task_id} was read at version {task.version}, on disk is {stored.version}"

@@ -23,6 +23,7 @@ from simulation.master import MasterDaemon
 from simulation.network import Network
 from simulation.people import PEOPLE_HOST, People
 from simulation.settings import Settings
+from simulation.sweeps import Sweeps
 from simulation.virtual_loop import VirtualLoop
 from simulation.worker import WorkerDaemon
 
@@ -54,6 +55,8 @@ class World:
         self.has_limits = self.limits_rng.random() < 0.5
         self.bursts_rng = Random(f"bursts of {seed}")  # noqa: S311
         self.has_bursts = self.bursts_rng.random() < 0.34
+        self.arrays_rng = Random(f"arrays of {seed}")  # noqa: S311
+        self.has_arrays = self.arrays_rng.random() < 0.34
         self.settings = Settings(
             lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
             ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,
@@ -73,6 +76,7 @@ class World:
         self.people = People(
             self, people_host, self.rng.randint(3, 14), self._faults_s, self.rng.choice((0, 0.4))
         )
+        self.people.join(Sweeps(self, self._faults_s, self.arrays_rng.choice((0, 0.4))))
         self.start_master()
         for host in self.hosts:
             self.start_worker(host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from ganger_core.domain.array import Array, Items
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.placement import first_fit
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
@@ -18,7 +19,7 @@ from ganger_core.domain.task import (
     TaskSpec,
     WorkerProfile,
 )
-from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, Told
+from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, SubmitArray, Told
 from ganger_master.cleanup import Cleanup, expire
 from ganger_master.cycle import Cycle, CycleResult
 from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
@@ -89,6 +90,13 @@ class OneThreadMaster:
         assert isinstance(first, int)
         return first
 
+    def submit_array(self, spec: TaskSpec, array: Array, items: Items | None = None) -> int:
+        """Submit an array; returns its id."""
+        key = Request("ann", f"a{next(self._request_ids)}", "")
+        answer = self.apply(SubmitArray(key, spec, array, items))
+        assert isinstance(answer, int)
+        return answer
+
     def cancel(
         self, task_id: int, reason: str = "", *, signal: int = 0, grace_s: float | None = None
     ) -> Answer:
@@ -122,7 +130,9 @@ class OneThreadMaster:
 
     def task(self, task_id: int) -> Task:
         """The task as the engine knows it."""
-        return self.state.tasks[task_id]
+        seen = self.engine.see(task_id)
+        assert seen is not None, task_id
+        return seen.task
 
     def kill(self) -> None:
         """The process is gone: whatever was not committed never happened."""
