@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Unavailable,
         WaitTimeout,
     )
+    from ganger_core.domain.array import Array, Indices, Items
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyExists",
+    "Array",
     "Attempt",
     "Client",
     "Conflict",
@@ -48,7 +50,9 @@ __all__ = [
     "Event",
     "Exhausted",
     "GangerError",
+    "Indices",
     "Invalid",
+    "Items",
     "Limits",
     "LogChunk",
     "LogStream",
@@ -89,6 +93,7 @@ _HOMES = {
         "Unavailable",
         "WaitTimeout",
     ),
+    "ganger_core.domain.array": ("Array", "Indices", "Items"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

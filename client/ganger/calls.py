@@ -1,24 +1,18 @@
-"""This module makes the calls to the master: domain values in and out, each call repeated while the master is away.
+"""This module makes the calls to the master: domain values in and out.
 
-It is the client's only module that knows the wire types. A repeated call carries the same request id,
-so the master does the thing once. A master that has never answered gets no patience: somebody
-who has none running is told at once.
+It is the client's only module that knows the wire types. A call is repeated while the master is away, with the same
+request id, so that the master does the thing once.
 """
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-import grpc
-
+from ganger.connection import Connection
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
-from ganger_core.domain.errors import DeadlineExceeded, GangerError, Unavailable
+from ganger_core.domain.array import Array
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     Attempt,
@@ -30,19 +24,10 @@ from ganger_core.domain.task import (
     TaskSpec,
     WorkerView,
 )
-from ganger_core.rpc.channels import Target, open_channel
-from ganger_core.rpc.status import from_rpc_error
+from ganger_core.rpc.channels import Target
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc, worker_pb2, worker_pb2_grpc
 
-CALL_TIMEOUT_S = 20.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 PAGE_SIZE = 1_000
-
-# What a master that stops, restarts or hangs looks like from here.
-_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
-
-Request = TypeVar("Request")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,66 +64,39 @@ class EventBatch:
     as_of_seq: int
 
 
-class Effort:
-    """One thing tried until it works: longer pauses after each failure, the end after `patience_s` without success."""
+class ArrayCalls(Connection):
+    """The calls that only arrays need."""
 
-    def __init__(self, address: str, patience_s: float) -> None:
-        self._address = address
-        self._patience_s = patience_s
-        self._pause = threading.Event()
-        self.succeeded()
+    def __init__(self, target: Target, patience_s: float) -> None:
+        super().__init__(target, patience_s)
+        self._tasks = task_pb2_grpc.TaskServiceStub(self._channel)
 
-    def succeeded(self) -> None:
-        """The master answered: patience is whole again."""
-        self._failing_since: float | None = None
-        self._failures = 0
+    def put_items(self, digest: str, size: int, offset: int, data: bytes) -> int:
+        """Where to go on; `size` when the master has all."""
+        request = task_pb2.PutItemsRequest(digest=digest, size=size, offset=offset, data=data)
+        return self._call(self._tasks.PutItems, request).next_offset
 
-    def failed(self, error: grpc.RpcError | None) -> None:
-        """Wait before the next try, or raise `error` in Ganger's terms when another try makes no sense.
-
-        None says that a stream ended without an error before its time.
-        """
-        code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNAVAILABLE
-        if error is not None and code not in _AWAY:
-            raise from_rpc_error(error) from None
-        now = time.monotonic()
-        if self._failing_since is None:
-            self._failing_since = now
-        if now - self._failing_since >= self._patience_s:
-            raise self._away(code) from None
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
-        self._failures += 1
-        self._pause.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, hides nothing
-
-    def _away(self, code: grpc.StatusCode) -> GangerError:
-        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(
-                f"the master at {self._address} did not answer within {CALL_TIMEOUT_S:g} s"
-            )
-        return Unavailable(
-            f"no master answers at {self._address}: start one with `ganger dev`, "
-            "or name it with --address / GANGER_ADDR"
+    def submit_array(self, request_id: str, spec: TaskSpec, array: Array) -> int:
+        """The new array's id."""
+        request = task_pb2.SubmitArrayRequest(
+            request_id=request_id, spec=convert.spec_to_proto(spec), array=convert.array_to_proto(array)
         )
+        return self._call(self._tasks.SubmitArray, request).task_id
+
+    def update(self, request_id: str, task_id: int, max_parallel: int) -> bool:
+        """Whether the new limit is in force."""
+        request = task_pb2.UpdateTaskRequest(
+            request_id=request_id, task_id=task_id, max_parallel=max_parallel
+        )
+        return self._call(self._tasks.UpdateTask, request).in_force
 
 
-class MasterCalls:
+class MasterCalls(ArrayCalls):
     """The calls that a client makes. Safe to use from several threads."""
 
     def __init__(self, target: Target, patience_s: float) -> None:
-        self.address = target.address
-        self._patience_s = patience_s
-        self._met = False
-        self._channel = open_channel(target)
-        self._tasks = task_pb2_grpc.TaskServiceStub(self._channel)
+        super().__init__(target, patience_s)
         self._workers = worker_pb2_grpc.WorkerServiceStub(self._channel)
-
-    def close(self) -> None:
-        """Close the connection; streams under way end."""
-        self._channel.close()
-
-    def effort(self) -> Effort:
-        """A new effort towards this master: without patience as long as it has never answered."""
-        return Effort(self.address, self._patience_s if self._met else 0.0)
 
     def submit(self, request_id: str, spec: TaskSpec) -> int:
         """The new task's id."""
@@ -161,14 +119,20 @@ class MasterCalls:
         )
 
     def task_page(
-        self, states: Iterable[TaskState], task_ids: Iterable[int], page_size: int, token: str
+        self,
+        states: Iterable[TaskState],
+        task_ids: Iterable[int],
+        page_size: int,
+        token: str,
+        array_id: int = 0,
     ) -> TaskPage:
-        """One page of the list of tasks, newest first."""
+        """One page of the list of tasks, newest first: of an array's elements where `array_id` names one."""
         request = task_pb2.ListTasksRequest(
             states=map(convert.task_state_to_proto, states),
             task_ids=task_ids,
             page_size=page_size,
             page_token=token,
+            array_id=array_id,
         )
         answer = self._call(self._tasks.ListTasks, request)
         rows = tuple(TaskRow(convert.task_from_proto(row.task), row.worker_name) for row in answer.rows)
@@ -217,28 +181,22 @@ class MasterCalls:
         if not self._met:
             self.task_page((), (), 1, "")
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request) -> Answer:
-        effort = self.effort()
-        while True:
-            try:
-                answer = method(request, timeout=CALL_TIMEOUT_S)
-            except grpc.RpcError as error:
-                effort.failed(error)
-            else:
-                self._met = True
-                return answer
 
-    def _stream(
-        self,
-        method: grpc.UnaryStreamMultiCallable[Request, Answer],
-        request: Request,
-        timeout_s: float | None = None,
-    ) -> Iterator[Answer]:
-        """What the stream brings; the call ends with the caller's interest in it."""
-        stream = method(request, timeout=timeout_s)
-        try:
-            for answer in stream:
-                self._met = True
-                yield answer
-        finally:
-            stream.cancel()
+def task_rows(
+    calls: MasterCalls,
+    states: Sequence[TaskState] = (),
+    task_ids: Sequence[int] = (),
+    *,
+    array_id: int = 0,
+    limit: int | None = None,
+) -> Iterator[TaskRow]:
+    """The rows of a list page by page, at most `limit`; nothing given stands for all."""
+    token, left = "", limit
+    while left is None or left > 0:
+        size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
+        page = calls.task_page(states, task_ids, size, token, array_id)
+        yield from page.rows
+        token = page.next_token
+        left = None if left is None else left - len(page.rows)
+        if not token:
+            return

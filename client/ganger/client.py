@@ -9,10 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Unpack
 
+from ganger.arrays import ArrayClient
 from ganger.build import TaskOptions, seconds, signal_number, task_spec
-from ganger.calls import PAGE_SIZE, MasterCalls, TaskRow, TaskStatus
+from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
-from ganger.watch import follow_events, follow_logs, read_attempt, wait_for
+from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
@@ -29,7 +30,7 @@ from ganger_core.settings import master_target
 PATIENCE_S = 60.0
 
 
-class Client:
+class Client(ArrayClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
@@ -91,7 +92,7 @@ class Client:
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
     def status(self, task_id: int) -> TaskStatus:
-        """The task with all its attempts."""
+        """The task with all its attempts; an array has none itself."""
         return self._calls.status(task_id)
 
     def tasks(
@@ -99,33 +100,28 @@ class Client:
         states: Iterable[TaskState] | None = None,
         task_ids: Iterable[int] | None = None,
         *,
+        array: int | None = None,
         limit: int | None = None,
     ) -> Iterator[TaskRow]:
         """Tasks from the newest to the oldest: those in `states` and among `task_ids`; at most `limit`.
 
-        None stands for all; an empty list for none, because that is what a filter that found nothing means.
+        None stands for all; an empty list for none, because that is what a filter that found nothing means. Elements of
+        arrays are left out unless `task_ids` names them, or `array` their array: then its elements are listed.
         """
+        if array is not None and task_ids is not None:
+            raise Invalid("array: its elements, or task_ids; not both", field="array")
         wanted, ids = list(states or ()), list(task_ids or ())
         if (states is not None and not wanted) or (task_ids is not None and not ids):
             return
-        token, left = "", limit
-        while left is None or left > 0:
-            page = self._calls.task_page(
-                wanted, ids, PAGE_SIZE if left is None else min(PAGE_SIZE, left), token
-            )
-            yield from page.rows
-            token = page.next_token
-            left = None if left is None else left - len(page.rows)
-            if not token:
-                return
+        yield from task_rows(self._calls, wanted, ids, array_id=array or 0, limit=limit)
 
     def wait(
         self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False
     ) -> list[Task]:
         """Wait until the tasks are over and return them in the order asked.
 
-        Raises `WaitTimeout` after `timeout_s` seconds, and with `check` the `TaskFailed` of the first
-        one that did not succeed.
+        An array is over when all its elements are. Raises `WaitTimeout` after `timeout_s` seconds, and with `check`
+        the `TaskFailed` of the first one that did not succeed.
         """
         tasks = wait_for(self._calls, task_ids, timeout_s)
         failed = [task for task in tasks if task.state is not TaskState.SUCCEEDED]
@@ -153,14 +149,20 @@ class Client:
     def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
         """The raw bytes of stdout and stderr, by default of the newest attempt.
 
-        With `follow` they come as they are written, through later attempts, until the task is over.
+        With `follow` they come as they are written, through later attempts, until the task is over. Raises `Invalid`
+        for an array: its elements have output, each its own.
         """
         if attempt:
             return read_attempt(self._calls, AttemptRef(task_id, attempt), follow)
         if follow:
             return follow_logs(self._calls, task_id)
-        newest = self.status(task_id).task.token
-        return read_attempt(self._calls, AttemptRef(task_id, newest), follow=False) if newest else iter(())
+        task = self.status(task_id).task
+        check_has_output(task)
+        return (
+            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False)
+            if task.token
+            else iter(())
+        )
 
     def events(
         self, after_seq: int = 0, task_ids: Sequence[int] | None = None, *, timeout_s: float | None = None

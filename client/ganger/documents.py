@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganger_core.domain.array import Array
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
 
@@ -17,6 +18,10 @@ def task_document(
     spec = task.spec
     fields: Document = {
         "id": task.id,
+        "label": task.label,
+        "array_id": task.array_id or None,
+        "index": task.index if task.array_id else None,
+        "array": None if task.array is None else array_document(task.array),
         "name": spec.name,
         "state": task.state.value,
         "reason": task.reason,
@@ -44,6 +49,20 @@ def task_document(
     if attempts is not None:
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
     return fields
+
+
+def array_document(array: Array) -> Document:
+    """What the elements of an array are, and how many there are of each state; limits are null for none."""
+    return {
+        "indices": str(array.indices),
+        "elements": len(array),
+        "max_parallel": array.max_parallel or None,
+        "max_fails": array.max_fails,
+        "items": array.items or None,
+        "retry_of": array.retry_of or None,
+        "closed": None if array.closed is None else array.closed.value,
+        "counts": {state.value: count for state, count in array.counts},
+    }
 
 
 def outcome_document(outcome: Outcome | None) -> Document | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganger.wording import describe_end
+from ganger.wording import describe_end, name_of
 from ganger_core.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -39,7 +39,7 @@ class TaskFailed(GangerError):
     reason = "TASK_FAILED"
 
     def __init__(self, task: Task) -> None:
-        super().__init__(f"task {task.id} {describe_end(task)}")
+        super().__init__(f"{name_of(task)} {describe_end(task)}")
         self.task = task
         self.exit_code = task.outcome.exit_code if task.outcome else None
 

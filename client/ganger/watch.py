@@ -9,7 +9,7 @@ import grpc
 
 from ganger.calls import PAGE_SIZE, MasterCalls, TaskStatus
 from ganger.errors import WaitTimeout
-from ganger_core.domain.errors import NotFound
+from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL
 from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
@@ -43,35 +43,44 @@ def follow_events(
 
 def wait_for(calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None) -> list[Task]:
     """The tasks once all are over, in the order asked. Raises `NotFound`, and `WaitTimeout` after `timeout_s`."""
-    found, as_of_seq = _fetch(calls, task_ids)
+    found, as_of_seq = fetch(calls, task_ids)
     missing = [task_id for task_id in task_ids if task_id not in found]
     if missing:
         raise NotFound(f"there is no task {', '.join(map(str, missing))}", field="task_ids")
-    open_ids = {task.id for task in found.values() if not task.is_final}
+    live = {task.id: task for task in found.values() if not task.is_final}
     try:
-        _await_ends(calls, open_ids, as_of_seq, timeout_s)
+        _await_ends(calls, live, as_of_seq, timeout_s)
     except WaitTimeout:
-        names = ", ".join(map(str, sorted(open_ids)[:5])) + (" …" if len(open_ids) > 5 else "")
-        raise WaitTimeout(
-            f"{len(open_ids)} of {len(found)} not over after {timeout_s:g} s: {names}"
-        ) from None
-    ended, _ = _fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
+        labels = [live[task_id].label for task_id in sorted(live)[:5]]
+        names = ", ".join(labels) + (" …" if len(live) > 5 else "")
+        raise WaitTimeout(f"{len(live)} of {len(found)} not over after {timeout_s:g} s: {names}") from None
+    ended, _ = fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
     found.update(ended)
     return [found[task_id] for task_id in task_ids]
 
 
-def _await_ends(calls: MasterCalls, open_ids: set[int], as_of_seq: int, timeout_s: float | None) -> None:
-    """Return once `open_ids` is empty; ids leave it as their tasks end."""
-    if not open_ids:
+def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeout_s: float | None) -> None:
+    """Return once `live` is empty; tasks leave it as they end.
+
+    Elements of an array that never began may end with its rest, and have no event of their own then: they are looked
+    at again whenever something is told of their array.
+    """
+    if not live:
         return
-    for event in follow_events(calls, as_of_seq, sorted(open_ids), timeout_s):
+    arrays = {task.array_id for task in live.values() if task.array_id}
+    for event in follow_events(calls, as_of_seq, sorted(live.keys() | arrays), timeout_s):
+        if event.task_id in arrays:
+            elements, _ = fetch(calls, [each.id for each in live.values() if each.array_id == event.task_id])
+            for element in elements.values():
+                if element.is_final:
+                    del live[element.id]
         if event.state in TASK_FINAL:
-            open_ids.discard(event.task_id)
-            if not open_ids:
-                return
+            live.pop(event.task_id, None)
+        if not live:
+            return
 
 
-def _fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task], int]:
+def fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task], int]:
     """The tasks by id, and an event before which nothing is missing in any of them."""
     found: dict[int, Task] = {}
     seqs = []
@@ -107,6 +116,7 @@ def follow_logs(calls: MasterCalls, task_id: int) -> Iterator[LogChunk]:
     token = 0
     while True:
         status = calls.status(task_id)
+        check_has_output(status.task)
         following = _next_attempt(status, token)
         if following:
             token = following
@@ -115,6 +125,16 @@ def follow_logs(calls: MasterCalls, task_id: int) -> Iterator[LogChunk]:
             return
         else:
             _await_attempt(calls, status, token)
+
+
+def check_has_output(task: Task) -> None:
+    """Raise `Invalid` for an array: only its elements write."""
+    if task.array is not None:
+        example = f"{task.label}.{task.array.indices.at(0)}"
+        raise Invalid(
+            f"{task.label} is an array, which writes nothing itself: ask for an element, such as {example}",
+            field="task_id",
+        )
 
 
 def _next_attempt(status: TaskStatus, token: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from ganger_core.domain.array import Array
+from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
 _WITHOUT_OUTCOME = {
@@ -13,16 +15,67 @@ _WITHOUT_OUTCOME = {
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
 }
+_WITH_CODE = (OutcomeKind.EXIT_NONZERO, OutcomeKind.SIGNALLED, OutcomeKind.LAUNCH_FAILED)
+_KINDS = {
+    "running": (TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
+    "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
+    "cancelled": (TaskState.CANCELLED,),
+}
+
+
+def name_of(task: Task) -> str:
+    """How a sentence about it begins: array 42, task 42.7."""
+    return f"{'task' if task.array is None else 'array'} {task.label}"
 
 
 def describe_end(task: Task) -> str:
     """How a task ended, as the end of a sentence that begins with its name."""
     outcome = task.outcome
+    if task.array is not None:
+        return _end_of_array(task)
     if outcome is None:
         text = _WITHOUT_OUTCOME.get(task.state, "goes on")
         return f"{text}: {task.reason}" if task.reason else text
     text = _sentence(outcome)
     return f"{text} (part of its output is missing)" if outcome.log_incomplete else text
+
+
+def _end_of_array(task: Task) -> str:
+    """By its state. Its outcome is that of its worst element, with what there is to say of all as the message."""
+    text, outcome = _WITHOUT_OUTCOME.get(task.state, "goes on"), task.outcome
+    if outcome is None:
+        return f"{text}: {task.reason}" if task.reason else text
+    said, link = [outcome.message], ": "
+    if task.state is TaskState.FAILED and outcome.kind in _WITH_CODE:
+        said.append(f"the highest exit code is {outcome.exit_code}")
+    if task.reason.startswith("cancelled") and task.state is TaskState.CANCELLED:  # the master says by whom
+        text, link = f"was {task.reason}", "; "
+    elif task.reason != outcome.message:
+        said.append(f"the rest was not run: {task.reason}")
+    said = [part for part in said if part]
+    return text + link + "; ".join(said) if said else text
+
+
+def describe_counts(array: Array) -> str:
+    """How far an array is, in a few words: 37/100 done, 8 running, 2 failed."""
+    found = dict(array.counts)
+    over = sum(found.get(state, 0) for state in TASK_FINAL)
+    parts = [f"{over}/{len(array)} done"]
+    for word, states in _KINDS.items():
+        if count := sum(found.get(state, 0) for state in states):
+            parts.append(f"{count} {word}")
+    return ", ".join(parts)
+
+
+def describe_limit(max_parallel: int) -> str:
+    """How many elements of an array may run at the same time."""
+    return f"at most {max_parallel} at a time" if max_parallel else "as many at a time as there is room for"
+
+
+def describe_queued(array_id: int, count: int, max_parallel: int, of: str = "") -> str:
+    """That an array is there: with how many elements (`of` what), and how many at a time where that is limited."""
+    limit = f", {describe_limit(max_parallel)}" if max_parallel else ""
+    return f"array {array_id} is queued: {count} element{'' if count == 1 else 's'}{of}{limit}"
 
 
 def short_end(outcome: Outcome) -> str:

@@ -110,4 +110,7 @@ def test_usage_errors_name_the_help(cli: Cli) -> None:
     assert cli("ls", "--wrong").code == 2
     assert cli("worker").code == 2
     assert cli("wait").code == 125
-    assert cli("show", "1x").err == "ganger: '1x' is not a task id; ids are written as 42, 1,3,5-8 or last\n"
+    assert (
+        cli("show", "1x").err
+        == "ganger: '1x' is not a task id; ids are written as 42, 1,3,5-8, last, or 42.7 of an array\n"
+    )

@@ -115,6 +115,10 @@ def test_json_of_ls(master: ScriptedMaster, cli: Cli) -> None:
 
 TASK_2: dict[str, object] = {
     "id": 2,
+    "label": "2",
+    "array_id": None,
+    "index": None,
+    "array": None,
     "name": "a-name-that-is-much-longer-than-any-column-of-a-table-should-be",
     "state": "FAILED",
     "reason": "",

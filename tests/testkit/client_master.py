@@ -38,6 +38,7 @@ from ganger_core.domain.task import (
 from ganger_core.rpc.channels import server_options
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
+from testkit.client_arrays import ScriptedArrays
 from testkit.client_services import Failures, TaskService, WorkerService
 
 A_TOKEN = "a-token-of-the-test"  # noqa: S105
@@ -67,6 +68,7 @@ class ScriptedMaster:
         self.workers: list[WorkerView] = []
         self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
         self.failures = Failures()
+        self.arrays = ScriptedArrays(self)
         self.overlap = 0  # how many events or bytes a stream that is carried on repeats
         self.generation = 0
         self.watchers = 0  # open streams
@@ -121,7 +123,7 @@ class ScriptedMaster:
                 Attempt(ref, f"id-{worker}", worker, AttemptState.RUNNING, planned_by, started - 100)
             )
             self._attempt(task_id, started_ms=started)
-            self._task(task_id, state=TaskState.RUNNING, token=ref.token, started_ms=started, reason="")
+            self.change(task_id, state=TaskState.RUNNING, token=ref.token, started_ms=started, reason="")
         return ref
 
     def write(self, task_id: int, data: bytes, stream: LogStream = LogStream.STDOUT) -> None:
@@ -140,18 +142,18 @@ class ScriptedMaster:
             finished = self.tasks[task_id].submitted_ms + 2000
             if self.attempts[task_id]:
                 self._attempt(task_id, state=AttemptState.ENDED, ended_ms=finished, outcome=ended)
-            self._task(task_id, state=state, finished_ms=finished, outcome=ended, reason=ended.message)
+            self.change(task_id, state=state, finished_ms=finished, outcome=ended, reason=ended.message)
 
     def lose(self, task_id: int, why: str = "worker w1 was lost") -> None:
         """The task's attempt is lost; the task waits again."""
         with self.changed:
             self._attempt(task_id, state=AttemptState.LOST, outcome=Outcome(OutcomeKind.LOST, message=why))
-            self._task(task_id, state=TaskState.PENDING, reason=why, started_ms=0)
+            self.change(task_id, state=TaskState.PENDING, reason=why, started_ms=0)
 
     def stopping(self, task_id: int) -> None:
         """The task was told to stop and takes its time."""
         with self.changed:
-            self._task(task_id, state=TaskState.STOPPING)
+            self.change(task_id, state=TaskState.STOPPING)
 
     def fence(self, worker: str) -> int:
         """Give up what runs on a lost worker; returns how many attempts."""
@@ -188,7 +190,8 @@ class ScriptedMaster:
     def _attempt(self, task_id: int, **changes: Any) -> None:
         self.attempts[task_id][-1] = replace(self.attempts[task_id][-1], **changes)
 
-    def _task(self, task_id: int, **changes: Any) -> None:
+    def change(self, task_id: int, **changes: Any) -> None:
+        """Change a task and tell it; the caller holds `changed`."""
         self.tasks[task_id] = replace(self.tasks[task_id], **changes)
         self._tell(self.tasks[task_id])
 

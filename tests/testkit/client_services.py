@@ -142,11 +142,33 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
 
         return self.answer("SubmitTasks", request, context, lambda: self.master.once(request, do))
 
+    def SubmitArray(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            array = convert.array_from_proto(request.array)
+            array_id = self.master.arrays.submit(convert.spec_from_proto(request.spec), array)
+            return task_pb2.SubmitArrayResponse(task_id=array_id, count=len(array))
+
+        return self.answer("SubmitArray", request, context, lambda: self.master.once(request, do))
+
+    def PutItems(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            there = self.master.arrays.put(request.digest, request.size, request.offset, request.data)
+            return task_pb2.PutItemsResponse(next_offset=there)
+
+        return self.answer("PutItems", request, context, do)
+
+    def UpdateTask(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            in_force = self.master.arrays.update(self._task(request.task_id).id, request.max_parallel)
+            return task_pb2.UpdateTaskResponse(in_force=in_force)
+
+        return self.answer("UpdateTask", request, context, lambda: self.master.once(request, do))
+
     def GetTaskStatus(self, request: Any, context: Any) -> Any:
         def do() -> Any:
             with self.master.changed:
                 return task_pb2.GetTaskStatusResponse(
-                    task=convert.task_to_proto(self._task(request.task_id)),
+                    task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),
                     as_of_seq=len(self.master.events),
                 )
@@ -157,11 +179,12 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
         def do() -> Any:
             with self.master.changed:
                 states = set(map(convert.task_state_from_proto, request.states))
+                named = bool(request.task_ids)
                 found = [
                     task
                     for task_id, task in sorted(self.master.tasks.items(), reverse=True)
                     if (not states or task.state in states)
-                    and (not request.task_ids or task_id in request.task_ids)
+                    and (task_id in request.task_ids if named else task.array_id == request.array_id)
                     and (not request.page_token or task_id < int(request.page_token))
                 ]
                 size = request.page_size or 100
@@ -235,7 +258,8 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
     def _row(self, task: Task) -> Any:
         attempts = self.master.attempts[task.id]
         return task_pb2.ListTasksResponse.Row(
-            task=convert.task_to_proto(task), worker_name=attempts[-1].worker_name if attempts else ""
+            task=convert.task_to_proto(self.master.arrays.shown(task)),
+            worker_name=attempts[-1].worker_name if attempts else "",
         )
 
 

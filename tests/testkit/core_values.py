@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -92,6 +93,23 @@ attempts = st.builds(
     stop_grace_s=number,
     behind=st.booleans(),
 )
+runs_of_indices = st.builds(
+    lambda first, elements, step: Indices.parse(f"{first}-{first + (elements - 1) * step}:{step}"),
+    st.integers(0, 100),
+    st.integers(1, 100),
+    st.integers(1, 9),
+)
+indices = runs_of_indices | st.sets(st.integers(0, 99), min_size=1).map(Indices.of)
+array_values = st.builds(
+    Array,
+    indices,
+    int64,
+    st.none() | int64,
+    text,
+    int64,
+    st.none() | st.sampled_from(TaskState),
+    counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
+)
 task_values = st.builds(
     Task,
     int64,
@@ -106,6 +124,9 @@ task_values = st.builds(
     int64,
     st.none() | outcomes,
     int32,
+    st.none() | array_values,
+    int64,
+    int64,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -122,7 +143,7 @@ views = st.builds(
     st.lists(refs, max_size=3).map(tuple),
 )
 orders = (
-    st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState), st.booleans())
+    st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState), st.booleans(), int64)
     | st.builds(StopOrder, refs, number, text, int32)
     | st.builds(RevokeOrder, refs)
 )
@@ -204,6 +225,8 @@ _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
 _SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
+_COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
+_ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
@@ -242,8 +265,9 @@ PAIRS: dict[str, Pair] = {
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2),
+        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9),
     ),
+    "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(
         tasks.event_to_proto,
         tasks.event_from_proto,
@@ -266,7 +290,7 @@ PAIRS: dict[str, Pair] = {
             4,
             True,
             (
-                StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING, behind=True),
+                StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING, behind=True, array_id=8),
                 StopOrder(_REF, 2.5, "why"),
                 RevokeOrder(_REF),
             ),

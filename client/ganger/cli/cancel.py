@@ -8,8 +8,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
-from ganger.cli.ids import parse_ids
-from ganger.cli.newest import newest_id
+from ganger.cli.named import IdsArgument, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.render import document, say
 
@@ -23,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def cancel(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
+    ids: IdsArgument,
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")] = "",
     signal: Annotated[
         str, typer.Option(help="What it gets first, such as INT or 2.", metavar="SIGNAL")
@@ -39,6 +38,8 @@ def cancel(
 ) -> None:
     """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to.
 
+    An array is cancelled with all its elements, or only those that are named.
+
     Cancelling again with a shorter --grace, or --now, ends one sooner that takes its time.
     """
     from ganger_core.domain.errors import Invalid, NotFound
@@ -46,11 +47,12 @@ def cancel(
     if now and grace is not None:
         raise Invalid("--now leaves no --grace: name one of them")
 
-    states = {}
+    states, labels = {}, {}
     missing = False
     with session_of(context).client() as client:
-        for task_id in parse_ids(ids, lambda: newest_id(client)):
+        for task_id, label in named_ids(client, ids).items():
             try:
+                labels[task_id] = label
                 states[task_id] = client.cancel(task_id, reason, signal=signal, grace=0 if now else grace)
             except NotFound as error:
                 tell(explain(error))
@@ -59,7 +61,7 @@ def cancel(
         document({"tasks": [{"id": task_id, "state": state.value} for task_id, state in states.items()]})
     else:
         for task_id, state in states.items():
-            say(f"task {task_id} {_SAID.get(state, f'was over before: {state.value}')}")
+            say(f"task {labels[task_id]} {_SAID.get(state, f'was over before: {state.value}')}")
     raise typer.Exit(exits.REFUSED if missing else exits.OK)
 
 

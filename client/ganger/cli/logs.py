@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from ganger.cli import exits
-from ganger.cli.ids import parse_ids
-from ganger.cli.newest import newest_id
+from ganger.cli.named import named_ids
 from ganger.cli.session import session_of
 from ganger.render import note, raw
 
@@ -20,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 def logs(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(help="Such as 42 or last.", metavar="ID")],
+    task: Annotated[str, typer.Argument(help="Such as 42, last; 42.7 of an array.", metavar="ID")],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task is over.")] = False,
     attempt: Annotated[
         int,
@@ -34,12 +33,13 @@ def logs(
     from ganger_core.domain.errors import Invalid
 
     with session_of(context).client() as client:
-        ids = parse_ids([task], lambda: newest_id(client))
-        if len(ids) != 1:
+        labels = named_ids(client, [task])
+        if len(labels) != 1:
             raise Invalid("logs are shown of one task at a time")
+        ((task_id, label),) = labels.items()
         try:
-            for chunk in client.logs(ids[0], follow, attempt=attempt or 0):
+            for chunk in client.logs(task_id, follow, attempt=attempt or 0):
                 raw(chunk.data, error=chunk.stream == "STDERR")
         except KeyboardInterrupt:
-            note(f"\ndetached: following task {ids[0]} ends here, the task does not")
+            note(f"\ndetached: following task {label} ends here, the task does not")
             raise typer.Exit(exits.INTERRUPTED) from None

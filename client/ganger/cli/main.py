@@ -21,9 +21,11 @@ from ganger.cli import (
     master,
     planner,
     restore,
+    retry,
     run,
     show,
     submit,
+    update,
     version,
     wait,
     worker,
@@ -33,7 +35,7 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel"),
+    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "update", "retry"),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -136,7 +138,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, worker, master, planner, backup, restore, version
+    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore, version
 ):  # fmt: skip
     verb.add_to(app)
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from ganger import render
-from ganger.cli.ids import parse_ids
 from ganger.cli.ls import ran_for
-from ganger.cli.newest import newest_id
+from ganger.cli.named import IdsArgument, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
-from ganger.layout import NOTHING, Column, clean, cpus, duration, size
+from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
 
 if TYPE_CHECKING:
     from ganger.calls import TaskStatus
-    from ganger_core.domain.task import Attempt, TaskSpec
+    from ganger_core.domain.task import Attempt, Task, TaskSpec
 
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
@@ -38,12 +37,15 @@ def add_to(app: typer.Typer) -> None:
 
 def show(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
+    ids: IdsArgument,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended."""
+    """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
+
+    Of an array: what its elements are, and how many are in which state.
+    """
     with session_of(context).client() as client:
-        found = [client.status(task_id) for task_id in parse_ids(ids, lambda: newest_id(client))]
+        found = [client.status(task_id) for task_id in named_ids(client, ids)]
     if output is Output.JSON:
         from ganger.documents import task_document
 
@@ -63,12 +65,13 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     cpu, memory = cpus(spec.resources.cpu_milli), spec.resources.memory_bytes
     needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
     facts = [
-        ("task", f"{task.id} {clean(spec.name)}".rstrip()),
+        *_what_it_is(task),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
         ("command", clean(shlex.join(spec.command))),
         ("folder", clean(spec.workdir) or "a fresh one per attempt"),
         *(("env", clean(f"{name}={value}")) for name, value in spec.env),
+        *_array(task),
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
@@ -83,6 +86,41 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
+
+
+def _what_it_is(task: Task) -> list[tuple[str, str]]:
+    name = f"{task.label} {clean(task.spec.name)}".rstrip()
+    if task.array is not None:
+        return [("array", name)]
+    if not task.array_id:
+        return [("task", name)]
+    return [
+        ("task", name),
+        ("element", f"index {task.index} of array {task.array_id}; its own id is {task.id}"),
+    ]
+
+
+def _array(task: Task) -> list[tuple[str, str]]:
+    """What an array's elements are, and how many there are in each state."""
+    from ganger.wording import describe_limit
+    from ganger_core.domain.states import TaskState
+
+    array = task.array
+    if array is None:
+        return []
+    found = dict(array.counts)
+    counts = ", ".join([f"{found[state]} {state.value}" for state in TaskState if found.get(state)])
+    return [
+        ("indices", cut(str(array.indices), 60)),
+        ("elements", f"{len(array)}{': ' if counts else ''}{counts}"),
+        ("items", "each has its own in GANGER_ARRAY_ITEM" if array.items else ""),
+        ("parallel", describe_limit(array.max_parallel)),
+        (
+            "max fails",
+            "" if array.max_fails is None else f"{array.max_fails}: with more, the rest is not run",
+        ),
+        ("retry of", str(array.retry_of or "")),
+    ]
 
 
 def _limits(spec: TaskSpec) -> str:

@@ -9,8 +9,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import tell
-from ganger.cli.ids import parse_ids
-from ganger.cli.newest import newest_id
+from ganger.cli.named import IdsArgument, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.render import document, say
 
@@ -24,25 +23,25 @@ def add_to(app: typer.Typer) -> None:
 
 def wait(
     context: typer.Context,
-    ids: Annotated[list[str], typer.Argument(help="Such as 42, 1,3,5-8 or last.", metavar="ID...")],
+    ids: IdsArgument,
     timeout: Annotated[
         str, typer.Option(help="Give up after this time, such as 90, 10m or 1h30m.", metavar="DURATION")
     ] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Wait until tasks are over; the exit code is theirs, the highest of several.
+    """Wait until tasks are over; the exit code is theirs, the highest of several or of an array's elements.
 
     124 says that the time given was over first, or a task's own; 125 (or GANGER_EXIT_ERROR) that a task was
     cancelled, lost or never started, or that Ganger itself failed.
     """
     from ganger.errors import WaitTimeout
-    from ganger.wording import describe_end
+    from ganger.wording import describe_end, name_of
     from ganger_core.domain.validate import parse_duration
 
     limit_s = parse_duration(timeout) if timeout else None
     with session_of(context).client() as client:
         try:
-            tasks = client.wait(parse_ids(ids, lambda: newest_id(client)), limit_s)
+            tasks = client.wait(list(named_ids(client, ids)), limit_s)
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
@@ -52,5 +51,5 @@ def wait(
         document({"tasks": [task_document(task) for task in tasks]})
     else:
         for task in tasks:
-            say(f"task {task.id} {describe_end(task)}")
+            say(f"{name_of(task)} {describe_end(task)}")
     raise typer.Exit(exits.highest(tasks, os.environ))

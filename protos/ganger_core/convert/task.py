@@ -191,7 +191,9 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
         items=p.items,
         retry_of=p.retry_of,
         closed=task_state_from_proto(p.closed, f"{field}.closed") if p.closed else None,
-        counts=tuple([(task_state_from_proto(c.state, f"{field}.counts"), c.elements) for c in p.counts]),
+        counts=tuple(
+            [(task_state_from_proto(c.state, f"{field}.counts.state"), c.elements) for c in p.counts]
+        ),
     )
 
 

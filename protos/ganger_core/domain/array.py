@@ -73,12 +73,10 @@ class Indices:
 
     def position(self, index: int) -> int | None:
         """Where this index is, counted from 0; None where there is none such."""
-        before = 0
-        for run in self.runs:
-            if index in run:
-                return before + run.index(index)
-            before += len(run)
-        return None
+        number = bisect_right(self.runs, index, key=lambda run: run.start) - 1
+        if number < 0 or index not in self.runs[number]:
+            return None
+        return (self._ends[number - 1] if number else 0) + self.runs[number].index(index)
 
     @cached_property
     def _ends(self) -> Sequence[int]:

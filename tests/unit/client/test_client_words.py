@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from ganger.cli.ids import parse_ids
 from ganger.cli.task_options import Asked, asks_for_task, read_env, read_workdir
 from ganger.errors import TaskFailed
 from ganger.wording import describe_end, short_end
-from ganger_core.domain.errors import Invalid
+from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import NO_LIMITS, Limits, OnWorkerLost, Outcome, OutcomeKind, Task, TaskSpec
 
@@ -22,6 +24,13 @@ KIND = OutcomeKind
 
 def a_task(outcome: Outcome | None, state: TaskState = TaskState.FAILED, reason: str = "") -> Task:
     return Task(7, "me", TaskSpec(("x",)), state, 0, reason=reason, outcome=outcome)
+
+
+ARRAY = replace(a_task(None), id=42, array=Array(Indices.parse("0-20:10,30-33")))
+
+
+def nothing_asked(task_id: int) -> Task:
+    raise AssertionError(task_id)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +45,44 @@ def a_task(outcome: Outcome | None, state: TaskState = TaskState.FAILED, reason:
     ],
 )
 def test_ids(texts: list[str], ids: list[int]) -> None:
-    assert parse_ids(texts, lambda: 99) == ids
+    labels = parse_ids(texts, lambda: 99, nothing_asked)
+    assert list(labels.items()) == [(number, str(number)) for number in ids]
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels"),
+    [
+        (["42.10"], {44: "42.10"}),
+        (["42.31-33"], {47: "42.31", 48: "42.32", 49: "42.33"}),
+        (["42.0-20:10"], {43: "42.0", 44: "42.10", 45: "42.20"}),
+        (["42.30,7,42.0"], {46: "42.30", 7: "7", 43: "42.0"}),
+        (["last.0,last"], {43: "42.0", 42: "42"}),
+    ],
+)
+def test_elements(texts: list[str], labels: dict[int, str]) -> None:
+    assert parse_ids(texts, lambda: 42, lambda task_id: ARRAY) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("42.1", "array 42 has no index 1; its indices are 0-20:10,30-33"),
+        ("42.29-31", "array 42 has no index 29"),
+        ("42.", "42.: '' is no index; write 0-99, 0-99:5 or 1,3,7-9"),
+        ("42.x", "42.x: 'x' is no index"),
+        ("42.7.1", "42.7.1: '7.1' is no index"),
+        ("42.3-1", "42.3-1: '3-1' counts backwards; write 1-3"),
+        (".7", "'.7' is not a task id"),
+        ("x.7", "'x.7' is not a task id"),
+        ("1-3.7", "'1-3.7' names elements of several arrays; write them one by one: 1.7"),
+        ("42.0-100000", "42.0-100000 is more than 100000 tasks at once"),
+        ("7.1", "7.1: task 7 is no array"),
+    ],
+)
+def test_what_is_no_element(text: str, said: str) -> None:
+    with pytest.raises((Invalid, NotFound)) as refused:
+        parse_ids([text], lambda: 42, lambda task_id: ARRAY if task_id == 42 else a_task(None))
+    assert said in refused.value.message
 
 
 @pytest.mark.parametrize(
@@ -48,7 +94,6 @@ def test_ids(texts: list[str], ids: list[int]) -> None:
         "1-",
         "-",
         "x",
-        "1.5",
         "3-1",
         "1,,2",
         "\N{ARABIC-INDIC DIGIT ONE}",
@@ -59,14 +104,14 @@ def test_ids(texts: list[str], ids: list[int]) -> None:
 )
 def test_what_is_no_id(text: str) -> None:
     with pytest.raises(Invalid):
-        parse_ids([text], lambda: 99)
+        parse_ids([text], lambda: 99, nothing_asked)
 
 
 def test_last_is_asked_for_only_when_named() -> None:
     def newest() -> int:
         raise AssertionError
 
-    assert parse_ids(["1"], newest) == [1]
+    assert parse_ids(["1"], newest, nothing_asked) == {1: "1"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""This module is `ganger retry`: hand in again what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganger.cli import exits
+from ganger.cli.failure import explain, tell
+from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.session import Output, OutputOption, QuietOption, session_of
+from ganger.render import document, note, say
+
+if TYPE_CHECKING:
+    from ganger.client import Client
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("retry", short_help="queue again what failed", epilog="Example: ganger retry 42")(retry)
+
+
+def retry(
+    context: typer.Context,
+    ids: IdsArgument,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="What failed, timed out or expired: always.")
+    ] = False,
+    cancelled: Annotated[bool, typer.Option("--cancelled", help="Also what was cancelled.")] = False,
+    output: OutputOption = Output.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Queue again what failed, timed out or expired: tasks as new tasks, elements of an array as a new array.
+
+    The elements keep their indices, their lines or values, and the limits of their array, which must be over;
+    elements that are named one by one need only be over themselves.
+    """
+    from ganger_core.domain.errors import Conflict, Invalid, NotFound
+
+    again: dict[int, str] = {}
+    refused = False
+    with session_of(context).client() as client:
+        for task_id, indices in by_array(named_ids(client, ids)).items():
+            try:
+                new_id = client.retry(task_id, indices=indices, cancelled=cancelled)
+                again[new_id] = _said(client, new_id, task_id)
+            except (Conflict, Invalid, NotFound) as error:
+                tell(explain(error))
+                refused = True
+    if output is Output.JSON:
+        document({"task_ids": list(again)})
+    else:
+        for new_id, said in again.items():
+            say(str(new_id) if quiet else said)
+        if again and not quiet:
+            newest = max(again)
+            note(f"  ganger ls {newest}     ganger wait {newest}     ganger cancel {newest}")
+    raise typer.Exit(exits.REFUSED if refused else exits.OK)
+
+
+def by_array(labels: Mapping[int, str]) -> dict[int, list[int] | None]:
+    """What to hand in again: ids with None for all of it, and arrays with the indices of the elements named."""
+    wanted: dict[int, list[int] | None] = {}
+    for task_id, label in labels.items():
+        array_id, dot, index = label.partition(".")
+        if not dot:
+            wanted[task_id] = None
+        elif (indices := wanted.setdefault(int(array_id), [])) is not None:
+            indices.append(int(index))
+    return wanted
+
+
+def _said(client: Client, new_id: int, task_id: int) -> str:
+    from ganger.wording import describe_queued
+
+    array = client.status(new_id).task.array
+    if array is None:
+        return f"task {new_id} is queued: task {task_id} again"
+    return describe_queued(new_id, len(array), array.max_parallel, f" of array {array.retry_of} again")
