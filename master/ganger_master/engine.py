@@ -24,12 +24,7 @@ from ganger_master.changes import (
     Dequeue,
     Effect,
     Enqueue,
-    HandOver,
-    Release,
-    Relet,
     Request,
-    Reserve,
-    Rest,
     Tell,
 )
 from ganger_master.locks import ENGINE_RANK, RankedLock
@@ -225,40 +220,16 @@ class Engine:
 
     def _carry_out_locked(self, effects: Sequence[Effect], now: Instant) -> None:
         """Queue first, then registry: the lock order. Freed capacity wakes the queue last."""
-        self._queue.push(
-            [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
-        )
-        self._queue.remove(
-            [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
-        )
-        freed = False
-        for effect in effects:
-            match effect:
-                case Reserve(attempt, task):
-                    held = Reservation(
-                        attempt.worker_id,
-                        Resources() if attempt.behind else task.spec.resources,
-                        now.steady_s + self._reservation_s,
-                        now.steady_s,
-                        attempt.lease_s,
-                        since_s=None if attempt.behind else now.steady_s,
-                    )
-                    self._registry.reserve(attempt.ref, held)
-                case Release(attempt):
-                    held = self._registry.release(attempt.ref, attempt.worker_id)
-                    self._note_run_locked(attempt, held, now)
-                    freed = True
-                case HandOver(attempt, to):
-                    held = self._registry.hand_over(attempt.ref, attempt.worker_id, to.ref)
-                    self._note_run_locked(attempt, held, now)
-                    freed = True
-                case Rest(worker_id, reason):
-                    self._registry.refused(worker_id, reason, now.steady_s)
-                case Relet(attempt):
-                    self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
-                case _:
-                    pass
-        if freed:
+        come = [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
+        gone = [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
+        if come:  # a push wakes the scheduler
+            self._queue.push(come)
+        if gone:
+            self._queue.remove(gone)
+        over = self._registry.carry_out(effects, now.steady_s, self._reservation_s)
+        for attempt, held in over:
+            self._note_run_locked(attempt, held, now)
+        if over:
             self._queue.unpark_all()
 
     def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:

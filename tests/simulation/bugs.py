@@ -66,27 +66,27 @@ def _no_restart_grace() -> Patches:
 
 
 def _released_twice() -> Patches:
-    def release(self: Any, ref: Any, worker_id: str) -> Any:
-        entry = self._workers[worker_id]
-        held = entry.held.pop(ref)
+    def release(self: Any, attempt: Any) -> Any:
+        entry = self._workers[attempt.worker_id]
+        held = entry.held.pop(attempt.ref)
         entry.free = entry.free.plus(held.request).plus(held.request)
         return held
 
-    return {"ganger_master.registry:WorkerRegistry.release": release}
+    return {"ganger_master.registry:WorkerRegistry._release_locked": release}
 
 
 def _handed_over_and_freed() -> Patches:
     from ganger_master.registry import WorkerRegistry
 
-    real = WorkerRegistry.hand_over
+    real = WorkerRegistry._hand_over_locked
 
-    def hand_over(self: Any, ref: Any, worker_id: str, to: Any) -> Any:
-        held = real(self, ref, worker_id, to)
-        entry = self._workers[worker_id]
+    def hand_over(self: Any, attempt: Any, to: Any) -> Any:
+        held = real(self, attempt, to)
+        entry = self._workers[attempt.worker_id]
         entry.free = entry.free.plus(held.request)
         return held
 
-    return {"ganger_master.registry:WorkerRegistry.hand_over": hand_over}
+    return {"ganger_master.registry:WorkerRegistry._hand_over_locked": hand_over}
 
 
 def _behind_starts_at_once() -> Patches:
