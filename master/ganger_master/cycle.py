@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from ganger_master import restored
 from ganger_master.admission import Admitted, admit
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
-from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
+from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import Heads, TaskQueue
 from ganger_master.reasons import why_none, why_refused
@@ -24,6 +23,7 @@ from ganger_master.restored import RestoreHold
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
+NONE = Admitted((), ())
 
 _log = get_logger()
 
@@ -40,7 +40,7 @@ class CycleResult:
 
 
 class Cycle:
-    """One scheduling cycle after another. `assigned_by` counts assignments by who planned them."""
+    """One scheduling cycle after another."""
 
     def __init__(
         self,
@@ -59,7 +59,6 @@ class Cycle:
         self._hold = hold
         self._said_fallback = False
         self._counted_on: frozenset[str] = frozenset()  # the workers that the last cycle could give work
-        self.assigned_by: Counter[str] = Counter()
 
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
@@ -81,15 +80,11 @@ class Cycle:
         planned = self._planning.plan(snapshot)
         self._say_fallback(planned)
         # 3. Admission and assignment on the present state, in one step.
-        admitted = self._assign(snapshot, planned, self._clock.now())
+        admitted = self._assign(snapshot, planned, self._clock.now()) if planned.plan.assignments else NONE
         # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
         # refused is planned again at once.
         left = left_over(heads, planned.plan)
-        behind = self._prefill(left, planned.by, self._clock.now()) if left else 0
-        self._park(heads, planned)
-        if admitted.refused:
-            self._queue.wake()
-        self.assigned_by[planned.by] += len(admitted.accepted) + behind
+        behind = self._prefill(left, self._clock.now()) if left else 0
         result = CycleResult(
             sum(len(shape.task_ids) for shape in heads.shapes),
             len(admitted.accepted),
@@ -97,6 +92,10 @@ class Cycle:
             len(admitted.refused),
             planned.by,
         )
+        if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
+            self._park(heads, planned)
+        if admitted.refused:
+            self._queue.wake()
         _log.info(
             "cycle",
             action="cycle",
@@ -123,17 +122,17 @@ class Cycle:
         self._engine.apply_with(decide, now)
         return found[0]
 
-    def _prefill(self, left: Sequence[Left], planned_by: str, now: Instant) -> int:
+    def _prefill(self, left: Sequence[Left], now: Instant) -> int:
         """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
 
-        Returns how many went behind others.
+        Each counts for who planned the one that it is behind. Returns how many went behind others.
         """
 
         def decide(state: State) -> Sequence[Command]:
             fleet, _ = self._registry.fleet(now.steady_s)
             usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
             behind = [
-                Assign(task_id, before.worker_id, before.worker_name, planned_by, behind=True)
+                Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
                 for task_id, before in fill(state, left, usable, now.wall_ms)
             ]
             in_the_way = to_revoke(state, left, usable)
@@ -159,6 +158,8 @@ class Cycle:
 
     def _say_fallback(self, planned: Planned) -> None:
         fell_back = planned.by == BY_FIRST_FIT
+        if planned.by == BY_NOBODY:
+            return
         if fell_back and not self._said_fallback:
             _log.warning("the planner does not answer, planning by first-fit", cause=planned.why_not_planner)
         elif self._said_fallback and not fell_back:

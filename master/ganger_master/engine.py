@@ -24,10 +24,13 @@ from ganger_master.changes import (
     Dequeue,
     Effect,
     Enqueue,
+    HandOver,
+    Release,
     Request,
     Tell,
 )
 from ganger_master.locks import ENGINE_RANK, RankedLock
+from ganger_master.prefill import wants_more
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
@@ -219,7 +222,7 @@ class Engine:
         state.next_seq += len(change.events)
 
     def _carry_out_locked(self, effects: Sequence[Effect], now: Instant) -> None:
-        """Queue first, then registry: the lock order. Freed capacity wakes the queue last."""
+        """Queue first, then registry: the lock order. What may have room for more wakes the queue last."""
         come = [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
         gone = [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
         if come:  # a push wakes the scheduler
@@ -229,8 +232,17 @@ class Engine:
         over = self._registry.carry_out(effects, now.steady_s, self._reservation_s)
         for attempt, held in over:
             self._note_run_locked(attempt, held, now)
-        if over:
+        if any(self._makes_room_locked(e) for e in effects):
             self._queue.unpark_all()
+
+    def _makes_room_locked(self, effect: Effect) -> bool:
+        match effect:
+            case Release():
+                return True
+            case HandOver(attempt, _):
+                return wants_more(self._state, attempt)
+            case _:
+                return False
 
     def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:
         if attempt.state is AttemptState.ENDED and attempt.started_ms:

@@ -40,13 +40,31 @@ def left_over(heads: Heads, plan: Plan) -> list[Left]:
     return [run for run in runs if run.task_ids]
 
 
+def is_low(behind: int, most: int) -> bool:
+    """Whether more should go behind: what is there would be over within a round trip, so it is at most half of all.
+
+    So orders leave in batches: that for a place that comes free before waits for others.
+    """
+    return 2 * behind <= most
+
+
+def wants_more(state: State, over: Attempt) -> bool:
+    """Whether more should go behind those that ask for the same as this attempt, now that it is over."""
+    task = state.tasks[over.ref.task_id]
+    lane = state.lanes.of(task.spec.resources).get(over.worker_id)
+    return lane is None or is_low(
+        len(lane.behind), state.run_times.depth(BucketKey.of(task)) * len(lane.full)
+    )
+
+
 def fill(
     state: State, left: Sequence[Left], usable: Mapping[str, Resources], now_ms: int
 ) -> Iterator[tuple[int, Attempt]]:
     """Which of these tasks go behind which running attempt's lane, in rank order.
 
-    `usable` are the workers that may get work, with their capacities. On a worker where a task of a higher rank
-    that asks for something else could run, nothing goes behind: what comes free there is that task's.
+    A lane is filled when it `is_low`. `usable` are the workers that may get work, with their capacities. On a worker
+    where a task of a higher rank that asks for something else could run, nothing goes behind: what comes free there
+    is that task's.
     """
     above: list[Resources] = []
     added: Counter[tuple[Resources, str]] = Counter()
@@ -60,7 +78,8 @@ def fill(
                 continue
             recent = list(_recent(state, lane, now_ms))
             place = bucket.key.request, worker_id
-            room = depth * len(recent) - len(lane.behind) - added[place]
+            there, most = len(lane.behind) + added[place], depth * len(recent)
+            room = most - there if is_low(there, most) else 0
             while waiting and room > 0:
                 task_id = waiting.pop()
                 task = state.tasks.get(task_id)

@@ -98,8 +98,7 @@ class WorkerRegistry(Roster):
                     case Release(attempt):
                         over.append((attempt, self._release_locked(attempt)))
                     case Relet(attempt):
-                        # It counts from when the old lease last began anew.
-                        self._workers[attempt.worker_id].held[attempt.ref].lease_s = attempt.lease_s
+                        self._relet_locked(attempt)
                     case Rest(worker_id, reason):
                         self._rest_locked(worker_id, reason, now_s)
                     case _:
@@ -165,6 +164,10 @@ class WorkerRegistry(Roster):
         next_, held = entry.held[to.ref], entry.held.pop(attempt.ref)
         next_.request = held.request
         return held
+
+    def _relet_locked(self, attempt: Attempt) -> None:
+        """The lease has another length; it counts from when the old one last began anew."""
+        self._workers[attempt.worker_id].held[attempt.ref].lease_s = attempt.lease_s
 
     def _rest_locked(self, worker_id: str, why: str, now_s: float) -> None:
         """A worker refused an attempt, and rests: one whose disk is full would refuse hundreds every second.

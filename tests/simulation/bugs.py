@@ -173,7 +173,7 @@ def _cancel_forgotten_on_loss() -> Patches:
 
 def _aged_attempt_keeps_its_lease() -> Patches:
     """The master goes on counting a lease that its worker was told to be over for good."""
-    return {"ganger_master.registry:WorkerRegistry.relet": lambda self, ref, worker_id, lease_s: None}
+    return {"ganger_master.registry:WorkerRegistry._relet_locked": lambda self, attempt: None}
 
 
 def _policy_forgotten() -> Patches:
