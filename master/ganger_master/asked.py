@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
@@ -97,7 +95,7 @@ def _hurry(change: Change, rules: Rules, command: Cancel, task: Task, attempt: A
     grace_s = min(_grace(rules, command, task), attempt.stop_grace_s)
     number = command.signal or attempt.stop_signal
     if (grace_s, number) != (attempt.stop_grace_s, attempt.stop_signal):
-        attempt = replace(attempt, stop_grace_s=grace_s, stop_signal=number)
+        attempt = attempt._replace(stop_grace_s=grace_s, stop_signal=number)
         change.attempts.append(attempt)
         change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
 

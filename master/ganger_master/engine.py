@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
@@ -276,7 +276,7 @@ def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Inst
     for stored in [attempt for attempt in state.attempts.values() if attempt.is_live]:
         attempt = stored
         if stored.lease_s < 0:
-            attempt = replace(stored, lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
+            attempt = stored._replace(lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
             state.attempts[attempt.ref.task_id] = attempt
         request = state.tasks[attempt.ref.task_id].spec.resources
         state.lanes.note(attempt, request)

@@ -142,7 +142,7 @@ def _final_task_moves() -> Patches:
         from ganger_core.domain.states import ATTEMPT_MOVES, AttemptState
 
         moves = ATTEMPT_MOVES[attempt.state]
-        return replace(attempt, state=moves.get(event, AttemptState.LOST))
+        return attempt._replace(state=moves.get(event, AttemptState.LOST))
 
     return {f"ganger_master.{room}:step_attempt": step_attempt for room in ("reported", "losing")}
 

@@ -186,7 +186,7 @@ class ScriptedMaster:
         return answer
 
     def _attempt(self, task_id: int, **changes: Any) -> None:
-        self.attempts[task_id][-1] = replace(self.attempts[task_id][-1], **changes)
+        self.attempts[task_id][-1] = self.attempts[task_id][-1]._replace(**changes)
 
     def _task(self, task_id: int, **changes: Any) -> None:
         self.tasks[task_id] = replace(self.tasks[task_id], **changes)
