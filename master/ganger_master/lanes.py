@@ -33,17 +33,12 @@ class Lanes:
     def note(self, attempt: Attempt, request: Resources) -> None:
         """This is the attempt now."""
         lanes = self._lanes.setdefault(request, {})
-        lane = lanes.get(attempt.worker_id)
-        if lane is None:
-            lane = lanes[attempt.worker_id] = Lane()
-        ref = attempt.ref
-        if attempt.is_live:
-            belongs, other = (lane.behind, lane.full) if attempt.behind else (lane.full, lane.behind)
-            belongs.setdefault(ref)
-            other.pop(ref, None)
-            return
-        lane.full.pop(ref, None)
-        lane.behind.pop(ref, None)
+        lane = lanes.setdefault(attempt.worker_id, Lane())
+        for refs, belongs in ((lane.full, not attempt.behind), (lane.behind, attempt.behind)):
+            if attempt.is_live and belongs:
+                refs.setdefault(attempt.ref)
+            else:
+                refs.pop(attempt.ref, None)
         if not lane.full and not lane.behind:
             del lanes[attempt.worker_id]
             if not lanes:
