@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from ganger_master.admission import Admitted, admit
 from ganger_master.arrays import find, room
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
-from ganger_master.planning import BY_FIRST_FIT, Planned, Planning
+from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import Heads, TaskQueue
 from ganger_master.reasons import why_none, why_refused
@@ -26,6 +25,7 @@ from ganger_master.restored import RestoreHold
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
+NONE = Admitted((), ())
 
 _log = get_logger()
 
@@ -42,7 +42,7 @@ class CycleResult:
 
 
 class Cycle:
-    """One scheduling cycle after another. `assigned_by` counts assignments by who planned them."""
+    """One scheduling cycle after another."""
 
     def __init__(
         self,
@@ -61,7 +61,6 @@ class Cycle:
         self._hold = hold
         self._said_fallback = False
         self._counted_on: frozenset[str] = frozenset()  # the workers that the last cycle could give work
-        self.assigned_by: Counter[str] = Counter()
 
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
@@ -73,9 +72,8 @@ class Cycle:
         heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
         if not heads.shapes:
             left = left_over(heads, None)
-            behind = self._prefill(left, self._clock.now()) if left else Counter()
-            self.assigned_by += behind
-            return CycleResult(0, 0, behind.total(), 0, "")
+            behind = self._prefill(left, self._clock.now()) if left else 0
+            return CycleResult(0, 0, behind, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
             why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
@@ -86,23 +84,22 @@ class Cycle:
         planned = self._planning.plan(snapshot)
         self._say_fallback(planned)
         # 3. Admission and assignment on the present state, in one step.
-        admitted = self._assign(snapshot, planned, self._clock.now())
+        admitted = self._assign(snapshot, planned, self._clock.now()) if planned.plan.assignments else NONE
         # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
         # refused is planned again at once.
         left = left_over(heads, planned.plan)
-        behind = self._prefill(left, self._clock.now()) if left else Counter()
-        self._park(heads, planned)
-        if admitted.refused:
-            self._queue.wake()
-        self.assigned_by[planned.by] += len(admitted.accepted)
-        self.assigned_by += behind
+        behind = self._prefill(left, self._clock.now()) if left else 0
         result = CycleResult(
             sum(len(shape.task_ids) for shape in heads.shapes),
             len(admitted.accepted),
-            behind.total(),
+            behind,
             len(admitted.refused),
             planned.by,
         )
+        if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
+            self._park(heads, planned)
+        if admitted.refused:
+            self._queue.wake()
         _log.info(
             "cycle",
             action="cycle",
@@ -131,31 +128,24 @@ class Cycle:
         self._engine.apply_with(decide, now)
         return found[0]
 
-    def _prefill(self, left: Sequence[Left], now: Instant) -> Counter[str]:
+    def _prefill(self, left: Sequence[Left], now: Instant) -> int:
         """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
 
-        Returns how many went behind others, by who had planned those.
+        Each counts for who planned the one that it is behind. Returns how many went behind others.
         """
-        behind: list[Assign] = []
 
         def decide(state: State) -> Sequence[Command]:
             fleet, _ = self._registry.fleet(now.steady_s)
             usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
-            behind.extend(
+            behind = [
                 Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
                 for task_id, before in fill(state, left, usable, now.wall_ms)
-            )
+            ]
             in_the_way = to_revoke(state, left, usable)
             return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
 
         applied = self._engine.apply_with(decide, now)
-        return Counter(
-            command.planned_by
-            for command, answer in zip(
-                behind, applied.answers, strict=False
-            )  # what is asked back comes after
-            if isinstance(answer, AttemptRef)
-        )
+        return sum(isinstance(answer, AttemptRef) for answer in applied.answers)
 
     def _welcome(self, fleet: Fleet) -> None:
         """One that was late, or rested, takes work again: what was parked for want of it may be planned."""
@@ -174,6 +164,8 @@ class Cycle:
 
     def _say_fallback(self, planned: Planned) -> None:
         fell_back = planned.by == BY_FIRST_FIT
+        if planned.by == BY_NOBODY:
+            return
         if fell_back and not self._said_fallback:
             _log.warning("the planner does not answer, planning by first-fit", cause=planned.why_not_planner)
         elif self._said_fallback and not fell_back:

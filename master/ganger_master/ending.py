@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
@@ -58,7 +58,7 @@ def _hurry(rules: Rules, change: Change, task: Task, attempt: Attempt, how: Stop
     grace_s = min(_grace(rules, how, task), attempt.stop_grace_s)
     number = how.signal or attempt.stop_signal
     if (grace_s, number) != (attempt.stop_grace_s, attempt.stop_signal):
-        attempt = replace(attempt, stop_grace_s=grace_s, stop_signal=number)
+        attempt = attempt._replace(stop_grace_s=grace_s, stop_signal=number)
         change.attempts.append(attempt)
         change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
 

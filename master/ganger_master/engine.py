@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
@@ -28,16 +28,15 @@ from ganger_master.changes import (
     HandOver,
     Limit,
     Release,
-    Relet,
     Request,
     Reserve,
-    Rest,
     Tell,
 )
 from ganger_master.ending import stop_order
 from ganger_master.handing import is_asked_back
 from ganger_master.locks import ENGINE_RANK, RankedLock
 from ganger_master.moves import start_order
+from ganger_master.prefill import wants_more
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
@@ -264,61 +263,53 @@ class Engine:
             state.arrays.get(task.array_id).note(known.state if known else None, task)
 
     def _carry_out_locked(self, effects: Sequence[Effect], now: Instant) -> None:
-        """Queue first, then registry: the lock order. Freed capacity wakes the queue last."""
-        self._queue.push(
-            [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
-        )
-        self._queue.remove(
-            [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
-        )
-        freed = False
-        limited: set[int] = set()  # arrays of which more or fewer elements run, or may run
+        """Queue first, then registry: the lock order. What may have room for more wakes the queue last."""
+        come = [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
+        gone = [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
+        if come:  # a push wakes the scheduler
+            self._queue.push(come)
+        if gone:
+            self._queue.remove(gone)
+        over = self._registry.carry_out(effects, now.steady_s, self._reservation_s)
+        for attempt, held in over:
+            self._note_run_locked(attempt, held, now)
+        self._limit_arrays_locked(effects)
+        if any(self._makes_room_locked(e) for e in effects):
+            self._queue.unpark_all()
+
+    def _limit_arrays_locked(self, effects: Sequence[Effect]) -> None:
+        """Tell the queue of the arrays of which fewer elements may run now, or more."""
+        limited: set[int] = set()
         for effect in effects:
             match effect:
                 case CloseArray(array_id):
                     self._queue.close_array(array_id)
                 case Limit(array_id):
                     limited.add(array_id)
-                case Reserve(attempt, task):
+                case Reserve(_, task):
                     limited.add(task.array_id)
-                    held = Reservation(
-                        attempt.worker_id,
-                        Resources() if attempt.behind else task.spec.resources,
-                        now.steady_s + self._reservation_s,
-                        now.steady_s,
-                        attempt.lease_s,
-                        since_s=None if attempt.behind else now.steady_s,
-                    )
-                    self._registry.reserve(attempt.ref, held)
                 case Release(attempt):
-                    held = self._registry.release(attempt.ref, attempt.worker_id)
-                    limited.add(self._note_run_locked(attempt, held, now))
-                    freed = True
-                case HandOver(attempt, to):
-                    held = self._registry.hand_over(attempt.ref, attempt.worker_id, to.ref)
-                    self._note_run_locked(attempt, held, now)
-                    freed = True
-                case Rest(worker_id, reason):
-                    self._registry.refused(worker_id, reason, now.steady_s)
-                case Relet(attempt):
-                    self._registry.relet(attempt.ref, attempt.worker_id, attempt.lease_s)
-                case _:
-                    pass
+                    limited.add(self._state.tasks[attempt.ref.task_id].array_id)
         for array_id in limited - {0}:
             array = self._state.tasks[array_id].array
             assert array is not None, array_id
             self._queue.limit_array(array_id, arrays.room(self._state, array_id) or 0, array.max_parallel)
-        if freed:
-            self._queue.unpark_all()
 
-    def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> int:
-        """Remember how long it ran; returns its array, 0 for none."""
+    def _makes_room_locked(self, effect: Effect) -> bool:
+        match effect:
+            case Release():
+                return True
+            case HandOver(attempt, _):
+                return wants_more(self._state, attempt)
+            case _:
+                return False
+
+    def _note_run_locked(self, attempt: Attempt, held: Reservation, now: Instant) -> None:
         task = self._state.tasks[attempt.ref.task_id]
         if attempt.state is AttemptState.ENDED and attempt.started_ms:
             run_ms = attempt.ended_ms - attempt.started_ms
             trip_ms = None if held.since_s is None else 1000 * (now.steady_s - held.since_s) - run_ms
             self._state.run_times.note(BucketKey.of(task), run_ms, trip_ms)
-        return task.array_id
 
     def _waits_locked(self, task_id: int) -> bool:
         return self._state.tasks[task_id].state is TaskState.PENDING
@@ -364,7 +355,7 @@ def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Inst
     for stored in [attempt for attempt in state.attempts.values() if attempt.is_live]:
         attempt = stored
         if stored.lease_s < 0:
-            attempt = replace(stored, lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
+            attempt = stored._replace(lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
             state.attempts[attempt.ref.task_id] = attempt
         request = state.tasks[attempt.ref.task_id].spec.resources
         state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)

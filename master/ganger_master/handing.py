@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from ganger_core.domain.states import AttemptState
 from ganger_core.domain.task import Attempt, AttemptRef, RevokeOrder
@@ -28,7 +27,7 @@ def vacate(
     if next_ is None:
         change.effects.append(Release(attempt))
         return
-    next_ = replace(next_, behind=False)
+    next_ = next_._replace(behind=False)
     change.attempts.append(next_)
     change.effects.append(HandOver(attempt, next_))
     if next_.ref != handed_to and next_.state is AttemptState.ASSIGNED:
@@ -39,7 +38,7 @@ def ask_back(attempt: Attempt, reason: str) -> Change:
     """Ask for an attempt that waits behind another, once; one that has started goes on."""
     if not may_revoke(attempt):
         return Change()
-    attempt = replace(attempt, phase=reason)
+    attempt = attempt._replace(phase=reason)
     return Change(attempts=[attempt], effects=[Tell(attempt.worker_id, RevokeOrder(attempt.ref))])
 
 

@@ -11,25 +11,18 @@ from types import TracebackType
 
 ENGINE_RANK, QUEUE_RANK, REGISTRY_RANK = 1, 2, 3
 
-_held = threading.local()
+
+class _Held(threading.local):
+    def __init__(self) -> None:
+        self.ranks: list[int] = []
+
+
+_held = _Held()  # each thread's own
 
 
 def held_ranks() -> tuple[int, ...]:
     """The ranks of the locks that this thread holds now, in the order in which it took them."""
-    return tuple(getattr(_held, "ranks", ()))
-
-
-def entering(rank: int) -> None:
-    """Note that this thread is about to take a lock of this rank; raises when that breaks the order."""
-    ranks: list[int] = _held.__dict__.setdefault("ranks", [])
-    if ranks and ranks[-1] >= rank:
-        raise AssertionError(f"lock order: rank {rank} asked for while holding {ranks}")
-    ranks.append(rank)
-
-
-def left(rank: int) -> None:
-    """Note that this thread gave back its lock of this rank."""
-    _held.ranks.remove(rank)
+    return tuple(_held.ranks)
 
 
 def assert_none_held(action: str) -> None:
@@ -46,20 +39,22 @@ class RankedLock:
         self._lock = threading.Lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, as `threading.Lock.acquire`."""
-        entering(self._rank)
+        """Take the lock, as `threading.Lock.acquire`; raises when that breaks the order."""
+        ranks = _held.ranks
+        if ranks and ranks[-1] >= self._rank:
+            raise AssertionError(f"lock order: rank {self._rank} asked for while holding {ranks}")
         taken = self._lock.acquire(blocking, timeout)
-        if not taken:
-            left(self._rank)
+        if taken:
+            ranks.append(self._rank)
         return taken
 
     def release(self) -> None:
         """Give the lock back."""
+        _held.ranks.remove(self._rank)
         self._lock.release()
-        left(self._rank)
 
     def _is_owned(self) -> bool:
-        return self._rank in held_ranks()
+        return self._rank in _held.ranks
 
     def __enter__(self) -> RankedLock:
         self.acquire()

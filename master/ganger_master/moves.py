@@ -5,7 +5,6 @@ Which move is legal is in `ganger_core.domain.states`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ganger_core.domain.clock import Instant
@@ -56,7 +55,7 @@ def move(
 
 def step_attempt(attempt: Attempt, event: AttemptEvent, **others: Any) -> Attempt:
     """The attempt after `event`, with these other fields changed as well."""
-    return replace(attempt, state=advance(ATTEMPT_MOVES, attempt.state, event), **others)
+    return attempt._replace(state=advance(ATTEMPT_MOVES, attempt.state, event), **others)
 
 
 def put(state: State, change: Change, task: Task, now: Instant, attempt: Attempt | None = None) -> Change:

@@ -49,13 +49,31 @@ def left_over(heads: Heads, plan: Plan | None) -> list[Left]:
     )
 
 
+def is_low(behind: int, most: int) -> bool:
+    """Whether more should go behind: what is there would be over within a round trip, so it is at most half of all.
+
+    So orders leave in batches: that for a place that comes free before waits for others.
+    """
+    return 2 * behind <= most
+
+
+def wants_more(state: State, over: Attempt) -> bool:
+    """Whether more should go behind those that ask for the same as this attempt, now that it is over."""
+    task = state.tasks[over.ref.task_id]
+    lane = state.lanes.of(task.lane).get(over.worker_id)
+    return lane is None or is_low(
+        len(lane.behind), state.run_times.depth(BucketKey.of(task)) * len(lane.full)
+    )
+
+
 def fill(
     state: State, left: Sequence[Left], usable: Mapping[str, Resources], now_ms: int
 ) -> Iterator[tuple[int, Attempt]]:
     """Which of these tasks go behind which running attempt's lane, in rank order.
 
-    `usable` are the workers that may get work, with their capacities. On a worker where a task of a higher-ranked
-    bucket could run that the plan had no room for, nothing goes behind: what comes free there is that task's.
+    A lane is filled when it `is_low`. `usable` are the workers that may get work, with their capacities. On a worker
+    where a task of a higher-ranked bucket could run that the plan had no room for, nothing goes behind: what comes
+    free there is that task's.
     """
     above: list[Resources] = []
     added: Counter[tuple[LaneKey, str]] = Counter()
@@ -69,7 +87,8 @@ def fill(
                 continue
             recent = list(_recent(state, lane, now_ms))
             place = bucket.key.lane, worker_id
-            room = depth * len(recent) - len(lane.behind) - added[place]
+            there, most = len(lane.behind) + added[place], depth * len(recent)
+            room = most - there if is_low(there, most) else 0
             while waiting and room > 0:
                 task_id = waiting.pop()
                 task = find(state, task_id)

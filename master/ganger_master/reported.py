@@ -52,7 +52,7 @@ def settle_log(state: State, command: SettleLog, now: Instant) -> tuple[Change, 
     ):
         return Change(), None
     if command.incomplete and attempt.outcome is not None:
-        attempt = replace(attempt, outcome=replace(attempt.outcome, log_incomplete=True))
+        attempt = attempt._replace(outcome=replace(attempt.outcome, log_incomplete=True))
     return _finish(state, Change(), task, attempt, now), None
 
 
@@ -74,7 +74,7 @@ def _started(state: State, task: Task, attempt: Attempt, report: Report, now: In
     if attempt.state is AttemptState.STOPPING:  # it started while the stop was on its way
         if attempt.started_ms:
             return Change()
-        attempt = replace(attempt, started_ms=started_ms)
+        attempt = attempt._replace(started_ms=started_ms)
         return put(
             state, Change(), replace(task, started_ms=started_ms, version=task.version + 1), now, attempt
         )
@@ -125,7 +125,7 @@ def _finish(state: State, change: Change, task: Task, attempt: Attempt, now: Ins
         reason=reason,
         started_ms=attempt.started_ms,
         finished_ms=attempt.ended_ms,
-        outcome=replace(outcome, message=reason),
+        outcome=outcome if outcome.message == reason else replace(outcome, message=reason),
     )
     return put(state, change, task, now, attempt)
 

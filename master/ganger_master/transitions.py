@@ -7,8 +7,6 @@ attempt means in `losing`, what becomes of arrays in `arrays`; all of them are m
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import UnknownWorker
 from ganger_core.domain.states import AttemptState, TaskEvent, TaskState
@@ -121,7 +119,7 @@ def _age(state: State, rules: Rules, command: Age, now: Instant) -> tuple[Change
     if not ages(state, rules, command.ref, now):
         return Change(), None
     task = state.tasks[command.ref.task_id]
-    attempt = replace(state.attempts[command.ref.task_id], lease_s=0.0)
+    attempt = state.attempts[command.ref.task_id]._replace(lease_s=0.0)
     order = start_order(task, attempt)
     return Change(attempts=[attempt], effects=[Relet(attempt), Tell(attempt.worker_id, order)]), None
 

@@ -7,7 +7,14 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganger_core.domain.placement import explain_refusal, first_fit, snapshot_digest, upper_bound
+from ganger_core.domain.placement import (
+    explain_refusal,
+    first_fit,
+    nothing_fits,
+    refuse_all,
+    snapshot_digest,
+    upper_bound,
+)
 from ganger_core.domain.plan import Fleet, Plan, PlanOptions, RefusalCode, ShapeDemand, Snapshot
 from ganger_core.domain.resources import Resources
 
@@ -91,6 +98,16 @@ def test_whoever_waits_is_told_why_by_every_group_of_workers(snapshot: Snapshot)
                 assert group.shortage in [
                     g for g, share in zip(gaps, shares, strict=True) if share == min(shares)
                 ]
+
+
+@given(snapshots())
+@settings(deadline=None)
+def test_where_nothing_fits_all_are_refused_without_a_plan(snapshot: Snapshot) -> None:
+    plan = first_fit(snapshot)
+    asking = Snapshot(snapshot.fleet, snapshot.free, tuple(s for s in snapshot.shapes if s.task_ids))
+    assert nothing_fits(asking) is (not plan.assignments)
+    if not plan.assignments:
+        assert refuse_all(asking).refusals == first_fit(asking).refusals
 
 
 @given(snapshots())

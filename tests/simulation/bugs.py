@@ -6,7 +6,7 @@ Each is one of the mistakes that the rules of the protocol exist to prevent.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,9 +14,7 @@ from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
-
-Patches = Mapping[str, Any]
-"""What to put where: `package.module:name` or `package.module:Class.name`."""
+from simulation.array_bugs import ARRAY_BUGS, Patches
 
 
 def _ack_before_commit() -> Patches:
@@ -66,27 +64,27 @@ def _no_restart_grace() -> Patches:
 
 
 def _released_twice() -> Patches:
-    def release(self: Any, ref: Any, worker_id: str) -> Any:
-        entry = self._workers[worker_id]
-        held = entry.held.pop(ref)
+    def release(self: Any, attempt: Any) -> Any:
+        entry = self._workers[attempt.worker_id]
+        held = entry.held.pop(attempt.ref)
         entry.free = entry.free.plus(held.request).plus(held.request)
         return held
 
-    return {"ganger_master.registry:WorkerRegistry.release": release}
+    return {"ganger_master.registry:WorkerRegistry._release_locked": release}
 
 
 def _handed_over_and_freed() -> Patches:
     from ganger_master.registry import WorkerRegistry
 
-    real = WorkerRegistry.hand_over
+    real = WorkerRegistry._hand_over_locked
 
-    def hand_over(self: Any, ref: Any, worker_id: str, to: Any) -> Any:
-        held = real(self, ref, worker_id, to)
-        entry = self._workers[worker_id]
+    def hand_over(self: Any, attempt: Any, to: Any) -> Any:
+        held = real(self, attempt, to)
+        entry = self._workers[attempt.worker_id]
         entry.free = entry.free.plus(held.request)
         return held
 
-    return {"ganger_master.registry:WorkerRegistry.hand_over": hand_over}
+    return {"ganger_master.registry:WorkerRegistry._hand_over_locked": hand_over}
 
 
 def _behind_starts_at_once() -> Patches:
@@ -142,7 +140,7 @@ def _final_task_moves() -> Patches:
         from ganger_core.domain.states import ATTEMPT_MOVES, AttemptState
 
         moves = ATTEMPT_MOVES[attempt.state]
-        return replace(attempt, state=moves.get(event, AttemptState.LOST))
+        return attempt._replace(state=moves.get(event, AttemptState.LOST))
 
     return {f"ganger_master.{room}:step_attempt": step_attempt for room in ("reported", "losing")}
 
@@ -173,7 +171,7 @@ def _cancel_forgotten_on_loss() -> Patches:
 
 def _aged_attempt_keeps_its_lease() -> Patches:
     """The master goes on counting a lease that its worker was told to be over for good."""
-    return {"ganger_master.registry:WorkerRegistry.relet": lambda self, ref, worker_id, lease_s: None}
+    return {"ganger_master.registry:WorkerRegistry._relet_locked": lambda self, attempt: None}
 
 
 def _policy_forgotten() -> Patches:
@@ -341,59 +339,6 @@ def _keeper_forgets_what_it_left() -> Patches:
     return {"ganger_worker.keeper_attempts:Attempts._tend_orphaned": lambda self, now: None}
 
 
-def _limit_forgotten_at_hand_over() -> Patches:
-    """An element takes the place of another although its array runs more than it may by now."""
-    return {"ganger_master.handing:is_over_its_limit": lambda state, array_id: False}
-
-
-def _limit_in_force_at_once() -> Patches:
-    """A lower limit is acknowledged while workers still hold what may start beyond it."""
-    return {"ganger_master.arrays:is_in_force": lambda state, array_id: True}
-
-
-def _limit_forgotten() -> Patches:
-    """Elements are given capacity whatever the limit says."""
-
-    def limit_array(self: Any, array_id: int, left: int, most: int) -> None:
-        return
-
-    return {
-        "ganger_master.queue:TaskQueue.limit_array": limit_array,
-        "ganger_master.cycle:room": lambda state, array_id: None,
-    }
-
-
-def _elements_among_others() -> Patches:
-    """An element may be behind any attempt that asks for the same."""
-    from ganger_core.domain.task import Lane
-
-    lane = property(lambda self: Lane(self.spec.resources))
-    key = property(lambda self: Lane(self.request))
-    return {
-        "ganger_core.domain.task:Task.lane": lane,
-        "ganger_core.domain.task:StartOrder.lane": lane,
-        "ganger_master.queue:BucketKey.lane": key,
-    }
-
-
-def _element_begins_again() -> Patches:
-    """A restarted master takes elements that have records for ones that never began."""
-    from ganger_master.elements import Elements
-
-    real = Elements.note
-
-    def note(self: Any, before: Any, task: Any) -> None:
-        if before is not None or task.version < 3:
-            real(self, before, task)
-
-    return {"ganger_master.elements:Elements.note": note}
-
-
-def _cancelled_rest_still_waits() -> Patches:
-    """What was never begun of a cancelled array stays in the queue."""
-    return {"ganger_master.queue:TaskQueue.close_array": lambda self, array_id: None}
-
-
 BUGS: dict[str, Callable[[], Patches]] = {
     "ack before commit": _ack_before_commit,
     "read before its ticket": _read_before_its_ticket,
@@ -424,12 +369,7 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "keeper forgets what it left": _keeper_forgets_what_it_left,
     "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
     "task that was to fail is tried again": _policy_forgotten,
-    "limit of an array forgotten": _limit_forgotten,
-    "limit forgotten at a hand-over": _limit_forgotten_at_hand_over,
-    "lower limit in force at once": _limit_in_force_at_once,
-    "elements behind others": _elements_among_others,
-    "element begins again": _element_begins_again,
-    "cancelled rest still waits": _cancelled_rest_still_waits,
+    **ARRAY_BUGS,
 }
 
 

@@ -19,6 +19,7 @@ from ganger_master.losing import MOST_CRASHES
 from ganger_master.state import State
 from simulation.disk import Violation
 from simulation.host import Run
+from simulation.sweeps import add_up
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -195,7 +196,7 @@ class Invariants:
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
         self._lanes_add_up(state)
-        world.people.sweeps.add_up(state, master.queue)
+        add_up(state, master.queue)
 
     def _lanes_add_up(self, state: State) -> None:
         """Nobody is behind nobody, and the lanes are what the attempts say."""

@@ -48,25 +48,6 @@ class Sweeps:
         if cancelled is not None and run.token > cancelled.get(task.id, 0):
             raise Violation(f"I11 {task.label} began after the cancel of its array was acknowledged")
 
-    def add_up(self, state: State, queue: Any) -> None:
-        """What the master remembers of arrays is what their elements say."""
-        for array_id, elements in state.arrays._elements.items():
-            mine = [task for task in state.tasks.values() if task.array_id == array_id]
-            if elements.open != {task.id for task in mine if not task.is_final}:
-                raise Violation(f"I12 of array {array_id} are open {elements.open}")
-            running = [a for a in map(state.attempts.get, elements.open) if a and a.is_live and not a.behind]
-            if len(running) != state.lanes.running(array_id):
-                raise Violation(
-                    f"I12 of array {array_id} run {len(running)}: {state.lanes.running(array_id)}"
-                )
-            closed = state.tasks[array_id].array.closed  # type: ignore[union-attr]
-            waiting = (
-                sum(task.state is TaskState.PENDING for task in mine) + (not closed) * elements.untouched
-            )
-            queued = [len(bucket) for key, bucket in queue._buckets.items() if key.array_id == array_id]
-            if sum(queued) != waiting:
-                raise Violation(f"I12 of array {array_id} wait {waiting}, in the queue are {queued}")
-
     def at_end(self) -> None:
         """An array that is over says of its elements what they say."""
         tasks = self._world.disk.tasks
@@ -142,3 +123,19 @@ class Sweeps:
                 raise
             except GangerError:
                 await people.proc.sleep(0.1 + self._rng.random() * 3)
+
+
+def add_up(state: State, queue: Any) -> None:
+    """What the master remembers of arrays is what their elements say."""
+    for array_id, elements in state.arrays._elements.items():
+        mine = [task for task in state.tasks.values() if task.array_id == array_id]
+        if elements.open != {task.id for task in mine if not task.is_final}:
+            raise Violation(f"I12 of array {array_id} are open {elements.open}")
+        running = [a for a in map(state.attempts.get, elements.open) if a and a.is_live and not a.behind]
+        if len(running) != state.lanes.running(array_id):
+            raise Violation(f"I12 of array {array_id} run {len(running)}: {state.lanes.running(array_id)}")
+        closed = state.tasks[array_id].array.closed  # type: ignore[union-attr]
+        waiting = sum(task.state is TaskState.PENDING for task in mine) + (not closed) * elements.untouched
+        queued = [len(bucket) for key, bucket in queue._buckets.items() if key.array_id == array_id]
+        if sum(queued) != waiting:
+            raise Violation(f"I12 of array {array_id} wait {waiting}, in the queue are {queued}")

@@ -32,7 +32,6 @@ SEED = {
     "reservation released twice": 1,
     "capacity handed over and freed": 1,
     "behind starts at once": 1,
-    "what has started is given back": 54,
     "admission trusts the plan": 21,
     "told assignment withdrawn on expiry": 2,
     "no lease margin": 14,
@@ -49,6 +48,7 @@ MOST_SEEDS = 60
 MODEL = {"read before its ticket": "tickets"}
 SCENARIO = {
     "lease from receipt time": "answer-read-late",
+    "what has started is given back": "asked-back-after-it-started",
     "told orders wait for no lease": "order-long-on-its-way",
     "lease from before the wait": "order-waits-for-a-slow-commit",
     "numbers of orders begin anew unnoticed": "registration-twice",

@@ -188,7 +188,7 @@ class ScriptedMaster:
         return answer
 
     def _attempt(self, task_id: int, **changes: Any) -> None:
-        self.attempts[task_id][-1] = replace(self.attempts[task_id][-1], **changes)
+        self.attempts[task_id][-1] = self.attempts[task_id][-1]._replace(**changes)
 
     def change(self, task_id: int, **changes: Any) -> None:
         """Change a task and tell it; the caller holds `changed`."""

@@ -88,6 +88,8 @@ attempts = st.builds(
     st.none() | outcomes,
     int64,
     int64,
+    st.just(b""),  # the wire does not carry the tails
+    st.just(b""),
     lease_s=number,
     stop_signal=int32,
     stop_grace_s=number,

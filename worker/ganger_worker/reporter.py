@@ -21,9 +21,9 @@ from ganger_worker.session import MasterSession
 from ganger_worker.threads import Loop, Pauses
 
 BATCH_REPORTS = 1_000
-QUIET_S = (
-    0.01  # short tasks are told in one report; of a longer one nobody needs to know that fast that it lives
-)
+QUIET_S = 0.01
+"""How long a report waits for company when nobody needs it faster: that an attempt lives, for its end; that it ended,
+when its capacity went to the next at once, for the ends of others."""
 BATCH_BYTES = 2 * 1024 * 1024  # of tails; a master takes messages of 4 MiB
 
 _RANKS = {ReportKind.ACCEPTED: 0, ReportKind.STARTED: 1}  # all others are final
@@ -52,18 +52,20 @@ class Outbox:
                 waiting = self._pending.get(told.ref)
                 if waiting is None or _rank(told) >= _rank(waiting):
                     self._pending[told.ref] = told
-                    hurry |= _rank(told) == _FINAL
+                    hurry |= _frees(told)
             if hurry:
                 self._changed.notify()
 
     def take(self, most: int) -> list[Told]:
         """The next batch, at most `most` reports, which stay here until `done`. Waits until there is one.
 
-        Reports that an attempt lives wait `QUIET_S` for the news that it ended. Empty only once the box is closed.
+        Nothing leaves until a capacity comes free or a report has waited for `QUIET_S`; then all ends leave, and of
+        those that an attempt lives the ones that have waited. Empty only once the box is closed.
         """
         with self._changed:
             while not (due := self._due_locked()) and not self._closed:
-                self._changed.wait(QUIET_S if self._pending else None)
+                oldest_s = min((told.at_s for told in self._pending.values()), default=None)
+                self._changed.wait(None if oldest_s is None else oldest_s + QUIET_S - self._clock())
             batch: list[Told] = []
             size = 0
             for told in due[:most]:
@@ -88,11 +90,18 @@ class Outbox:
 
     def _due_locked(self) -> list[Told]:
         before_s = self._clock() - QUIET_S
+        if not any(_frees(told) or told.at_s <= before_s for told in self._pending.values()):
+            return []
         return [told for told in self._pending.values() if _rank(told) == _FINAL or told.at_s <= before_s]
 
 
 def _rank(told: Told) -> int:
     return _RANKS.get(told.kind, _FINAL)
+
+
+def _frees(told: Told) -> bool:
+    """Whether the attempt is over and nobody has its capacity: until the master knows, that lies idle."""
+    return _rank(told) == _FINAL and told.handed_to is None
 
 
 class ReportListener(Protocol):

@@ -370,10 +370,15 @@ def page_start(token: str, first: int) -> int:
 
 
 def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -> tuple[TaskSpec, ...]:
+    known: dict[bytes, TaskSpec] = {}  # equal specs, and there are mostly many, are read and checked once
     specs = []
     for number, wire in enumerate(request.specs):
-        specs.append(convert.spec_from_proto(wire, f"specs[{number}]"))
-        validate.check_spec(specs[-1], f"specs[{number}]", least_lease_s)
+        data = wire.SerializeToString()
+        if data not in known:
+            spec = convert.spec_from_proto(wire, f"specs[{number}]")
+            validate.check_spec(spec, f"specs[{number}]", least_lease_s)
+            known[data] = spec
+        specs.append(known[data])
     return tuple(specs)
 
 

@@ -177,7 +177,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         applied = self._engine.apply(commands, self._clock.now())
         await self._gate.passed(applied.ticket)
         refused = []
-        for report, answer in zip(reports, applied.answers, strict=True):
+        for command, answer in zip(commands, applied.answers, strict=True):
+            report = command.report
             if isinstance(answer, GangerError):
                 _log.info(
                     "report refused", attempt=str(report.ref), kind=report.kind.value, cause=answer.message
@@ -186,8 +187,9 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
                 refused.append(
                     worker_pb2.ReportTaskCompletionResponse.Refused(ref=ref, reason=answer.message)
                 )
-            elif report.kind not in (ReportKind.ACCEPTED, ReportKind.STARTED) and not self._awaits_log(
-                report.ref
+            elif command.log_complete or (
+                report.kind not in (ReportKind.ACCEPTED, ReportKind.STARTED)
+                and not self._awaits_log(report.ref)
             ):
                 self._logs.forget(report.ref)
         return refused

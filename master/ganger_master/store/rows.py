@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
@@ -24,6 +25,7 @@ from ganger_core.domain.task import (
 )
 
 Row = Sequence[Any]
+KEPT_SPECS, KEPT_OUTCOMES = 64, 256  # the last ones are mostly asked for again: tasks come in equal ones
 TASK_COLUMNS = (
     "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes, array, "
     "array_id, array_index"
@@ -166,6 +168,7 @@ def event_from_row(row: Row) -> Event:
     )
 
 
+@lru_cache(KEPT_SPECS)
 def spec_to_json(spec: TaskSpec) -> str:
     """The spec in canonical JSON: the same spec gives the same text, in every version that knows all of it."""
     fields: dict[str, object] = {
@@ -185,6 +188,7 @@ def spec_to_json(spec: TaskSpec) -> str:
     return _SORTED.encode(fields)
 
 
+@lru_cache(KEPT_SPECS)
 def spec_from_json(text: str) -> TaskSpec:
     """The spec that `spec_to_json` wrote."""
     fields = json.loads(text)
@@ -254,6 +258,7 @@ def _array_from_json(text: str) -> Array:
     )
 
 
+@lru_cache(KEPT_OUTCOMES)
 def _outcome_to_json(outcome: Outcome | None) -> str | None:
     if outcome is None:
         return None
@@ -261,6 +266,7 @@ def _outcome_to_json(outcome: Outcome | None) -> str | None:
     return _PLAIN.encode(fields)
 
 
+@lru_cache(KEPT_OUTCOMES)
 def _outcome_from_json(text: str | None) -> Outcome | None:
     if text is None:
         return None

@@ -6,6 +6,7 @@ whether the values make sense is `domain.validate`'s business.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import Message
@@ -46,8 +47,12 @@ def resources_from_proto(p: pb.Resources) -> Resources:
     return Resources(p.cpu_milli, p.memory_bytes, p.slots)
 
 
+@lru_cache(64)
 def spec_to_proto(x: TaskSpec) -> pb.TaskSpec:
-    """What a user asked for; the texts must have passed `check_spec`, the wire cannot hold lone surrogates."""
+    """What a user asked for; the texts must have passed `check_spec`, the wire cannot hold lone surrogates.
+
+    Nobody changes the message: equal specs, which mostly follow each other, share it.
+    """
     return pb.TaskSpec(
         command=x.command,
         name=x.name,

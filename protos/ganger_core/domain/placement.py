@@ -84,6 +84,22 @@ def build_plan(
     )
 
 
+def nothing_fits(snapshot: Snapshot) -> bool:
+    """Whether none of the tasks fits what any worker has left, so that every plan places nothing."""
+    free = set(snapshot.free)
+    return not any(request.fits(left) for request in {s.request for s in snapshot.shapes} for left in free)
+
+
+def refuse_all(snapshot: Snapshot) -> Plan:
+    """The plan of a snapshot where nothing fits: the reasons."""
+    reasons = _Reasons(snapshot.fleet, snapshot.free)
+    refusals = [
+        Refusal(index, len(shape.task_ids), reasons.of(shape.request))
+        for index, shape in enumerate(snapshot.shapes)
+    ]
+    return Plan((), tuple(refusals), 0, 0, "nothing fits", 0, 0, "")
+
+
 def explain_refusal(request: Resources, fleet: Fleet, free: Sequence[Resources]) -> tuple[GroupRefusal, ...]:
     """Why no worker can take one more task of this request when `free[i]` is what worker i has left.
 

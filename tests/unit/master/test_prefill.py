@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.errors import Unavailable
+from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import AttemptRef, Report, ReportKind, RevokeOrder, StartOrder, WorkerUsage
@@ -17,7 +19,7 @@ from ganger_master.prefill import OVERDUE_MS, RECENT_MS
 from ganger_master.queue import BucketKey
 from ganger_master.run_times import KEPT_BUCKETS, LONG_MS, MOST_BEHIND, RunTimes
 from testkit.builders import a_spec, a_worker, ended, lost, started
-from testkit.one_thread import LEASE_S, OneThreadMaster
+from testkit.one_thread import LEASE_S, FirstFitPlanner, OneThreadMaster
 
 WORKER = a_worker("w1", cpus=1)
 KEY = BucketKey("ann", Resources(1000, 0, 1), 50)
@@ -134,6 +136,52 @@ def test_one_that_has_started_goes_before(master: OneThreadMaster) -> None:
     master.report(WORKER, lost(first))
     assert (with_capacity(master), behind(master)) == ([third], [second])
     assert orders(master) == []
+
+
+def test_a_lane_is_filled_again_once_half_of_it_is_over(master: OneThreadMaster) -> None:
+    """Until then nobody looks: orders leave in batches, and a full lane costs no cycle."""
+    for _ in range(5):
+        master.state.run_times.note(KEY, 10, 20)  # four may be behind one
+    master.submit(*[a_spec()] * 8)
+    result = master.run_cycle()
+    assert (result.assigned, result.behind) == (1, 4)
+    refs = [AttemptRef(task_id, 1) for task_id in range(2, 7)]
+    orders(master)
+    master.queue.wait_for_work(0)
+    master.report(WORKER, replace(short(refs[0]), handed_to=refs[1]))
+    assert not master.queue._woken
+    assert master.run_cycle().behind == 0
+    master.report(WORKER, replace(short(refs[1]), handed_to=refs[2]))
+    assert master.queue._woken
+    assert master.run_cycle().behind == 2
+    assert behind(master) == [*refs[3:], AttemptRef(7, 1), AttemptRef(8, 1)]
+
+
+def test_where_nothing_fits_nobody_is_asked_and_whoever_planned_the_one_before_is_named(
+    master: OneThreadMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Snapshot] = []
+
+    def planner(_: FirstFitPlanner, snapshot: Snapshot, options: PlanOptions) -> Plan:
+        asked.append(snapshot)
+        raise Unavailable("no planner here")
+
+    monkeypatch.setattr(FirstFitPlanner, "plan", planner)
+    first, second, third = three(master)
+    assert [master.state.attempts[ref.task_id].planned_by for ref in (first, second, third)] == [
+        "first-fit"
+    ] * 3
+    assert len(asked) == 1
+    monkeypatch.undo()
+    master.report(WORKER, replace(short(first), handed_to=second))
+    result = master.run_cycle()
+    assert (result.behind, result.planned_by) == (1, "")
+    assert master.state.attempts[5].planned_by == "first-fit"
+    master.submit(a_spec(cpus=2))
+    master.run_cycle()
+    assert master.queue.reason(6).startswith("asks for more than any worker has"), (
+        "it has its reason all the same"
+    )
 
 
 @pytest.mark.parametrize("kind", [ReportKind.REJECTED, ReportKind.REVOKED, ReportKind.LOST])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.states import WorkerState
-from ganger_core.domain.task import AttemptRef, WorkerUsage
+from ganger_core.domain.states import AttemptState, WorkerState
+from ganger_core.domain.task import Attempt, AttemptRef, WorkerUsage
+from ganger_master.changes import Effect, Release, Rest
 from ganger_master.registry import LONGEST_REST_S, Reservation, WorkerRegistry
 from testkit.builders import a_worker
 
 REF = AttemptRef(1, 1)
 ONE_CPU = Resources(1000, 0, 1)
+OVER = Attempt(REF, "id-w1", "w1", AttemptState.ENDED, "planner", 0)
 
 
 @pytest.fixture
@@ -19,6 +21,11 @@ def registry() -> WorkerRegistry:
     registry = WorkerRegistry(suspect_after_s=15, lost_after_s=30)
     registry.register(a_worker("w1", cpus=2), now_s=100)
     return registry
+
+
+def carry_out(registry: WorkerRegistry, *effects: Effect, now_s: float = 100.0) -> list[AttemptRef]:
+    """Returns who is over."""
+    return [attempt.ref for attempt, _ in registry.carry_out(effects, now_s, reservation_s=30)]
 
 
 def states(registry: WorkerRegistry, now_s: float) -> list[WorkerState]:
@@ -41,10 +48,10 @@ def test_a_silent_worker_is_suspect_then_lost_then_up_again(registry: WorkerRegi
 def test_capacity_is_held_and_given_back_once(registry: WorkerRegistry) -> None:
     registry.reserve(REF, Reservation("id-w1", ONE_CPU, expires_s=130, lease_from_s=100, lease_s=300))
     assert registry.fleet(100)[1] == (a_worker(cpus=1, slots=15).capacity,)
-    registry.release(REF, "id-w1")
+    carry_out(registry, Release(OVER))
     assert registry.fleet(100)[1] == (a_worker(cpus=2).capacity,)
     with pytest.raises(KeyError):
-        registry.release(REF, "id-w1")
+        carry_out(registry, Release(OVER))
 
 
 def test_what_is_held_stays_held_over_a_new_registration(registry: WorkerRegistry) -> None:
@@ -106,7 +113,7 @@ def test_what_was_not_told_waits_for_no_heartbeat(registry: WorkerRegistry) -> N
 def rest_after_refusal(registry: WorkerRegistry, now_s: float) -> float:
     """Refuse at `now_s`; how many whole seconds pass until the worker may get work."""
     registry.heartbeat("id-w1", WorkerUsage(), [], now_s)
-    registry.refused("id-w1", "disk full", now_s)
+    carry_out(registry, Rest("id-w1", "disk full"), now_s=now_s)
     assert registry.resting(now_s) == [("w1", "disk full")]
     seconds = 0
     while registry.fleet(now_s + seconds)[0].worker_ids == ():
@@ -129,11 +136,11 @@ def test_a_worker_that_refuses_rests_ever_longer_until_it_refused_nothing_for_lo
 
 def test_what_a_worker_refuses_while_it_rests_counts_once(registry: WorkerRegistry) -> None:
     for _ in range(5):
-        registry.refused("id-w1", "disk full", 100)
+        carry_out(registry, Rest("id-w1", "disk full"))
     assert rest_after_refusal(registry, 101) == 2
 
 
 def test_a_new_start_of_a_worker_does_not_rest(registry: WorkerRegistry) -> None:
-    registry.refused("id-w1", "draining", 100)
+    carry_out(registry, Rest("id-w1", "draining"))
     registry.register(a_worker("w1", cpus=2, incarnation=2), now_s=100)
     assert registry.fleet(100)[0].worker_ids == ("id-w1",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,21 @@ def test_news_that_an_attempt_lives_waits_for_its_end(box: Outbox, clock: Clock)
     assert [t.ref.task_id for t in box.take(10)] == [1, 3]
     clock.now_s += QUIET_S
     assert [t.ref.task_id for t in box.take(10)] == [1, 2, 3]
+
+
+def test_an_end_waits_for_others_while_its_capacity_is_in_use(box: Outbox, clock: Clock) -> None:
+    second, third = AttemptRef(2, 1), AttemptRef(3, 1)
+    handed = replace(told(ENDED, 1), handed_to=second)
+    box.put([handed, told(STARTED, 2)])
+    assert not box._due_locked()
+    box.put([replace(told(ENDED, 2), handed_to=third), told(STARTED, 3)])
+    assert not box._due_locked()
+    box.put([told(ENDED, 3)])  # nobody has its capacity
+    assert [t.ref.task_id for t in box.take(10)] == [1, 2, 3]
+    box.done(box.take(10))
+    box.put([handed])
+    clock.now_s += QUIET_S
+    assert box.take(10) == [handed]
 
 
 def test_batches_are_bounded(box: Outbox) -> None:
