@@ -47,13 +47,15 @@ def resources_from_proto(p: pb.Resources) -> Resources:
     return Resources(p.cpu_milli, p.memory_bytes, p.slots)
 
 
-@lru_cache(64)
 def spec_to_proto(x: TaskSpec) -> pb.TaskSpec:
-    """What a user asked for; the texts must have passed `check_spec`, the wire cannot hold lone surrogates.
+    """What a user asked for; the texts must have passed `check_spec`, the wire cannot hold lone surrogates."""
+    return pb.TaskSpec.FromString(_spec_to_bytes(x))
 
-    Nobody changes the message: equal specs, which mostly follow each other, share it.
-    """
-    return pb.TaskSpec(
+
+@lru_cache(64)
+def _spec_to_bytes(x: TaskSpec) -> bytes:
+    """Kept for the last ones: equal specs mostly follow each other."""
+    message = pb.TaskSpec(
         command=x.command,
         name=x.name,
         env=[pb.EnvVar(name=name, value=value) for name, value in x.env],
@@ -63,6 +65,7 @@ def spec_to_proto(x: TaskSpec) -> pb.TaskSpec:
         limits=None if x.limits == NO_LIMITS else limits_to_proto(x.limits),
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
     )
+    return message.SerializeToString()
 
 
 def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
