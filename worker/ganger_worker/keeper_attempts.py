@@ -203,14 +203,15 @@ class Attempts:
             self.next_tick = min(self.next_tick, now + KILL_AGAIN_S)
 
     def news(self) -> Iterator[Item]:
-        """What happened since the last call, as messages for the worker. Exits are in the journal by now."""
+        """What happened since the last call, as a message for the worker. Exits are in the journal by now."""
         started = [a for a in self._started if a.key in self._live]
-        if started:
-            yield {"event": "started", "attempts": [{**_named(a.key), "started": a.started} for a in started]}
-        if self._over:
-            yield {"event": "exits", "attempts": self._over}
-        if self._refused:
-            yield {"event": "refused", "attempts": self._refused}
+        if started or self._over or self._refused:
+            yield {
+                "event": "news",
+                "started": [{**_named(a.key), "started": a.started} for a in started],
+                "exits": self._over,
+                "refused": self._refused,
+            }
         self._started, self._over, self._refused = [], [], []
 
     def close(self) -> None:

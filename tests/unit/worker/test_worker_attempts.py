@@ -82,7 +82,7 @@ class Machine:
 
     def exits(self) -> list[dict[str, Any]]:
         """What was told as over since the last question."""
-        return [e for news in self.attempts.news() if news["event"] == "exits" for e in news["attempts"]]
+        return [exit_ for news in self.attempts.news() for exit_ in news["exits"]]
 
     def _launch(self, command: list[str], env: dict[str, str], *_: str) -> int:
         self.living[100] = Process(1, 100, env[MARK])
