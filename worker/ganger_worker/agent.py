@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, OrderBatch, ReportKind
 from ganger_core.logs import get_logger
@@ -210,36 +210,40 @@ class Agent:
     def _note_ended(self, exits: Sequence[Exit]) -> None:
         """These are over: report them, with the last of their output."""
         with self._changed:
-            before = {exit_.ref: self._held.get(exit_.ref) for exit_ in exits}
-        finals = []
-        todo = _Todo()
-        for exit_ in exits:
-            held = before[exit_.ref]
+            before = [self._held.get(exit_.ref) for exit_ in exits]
+        endings = []
+        for exit_, held in zip(exits, before, strict=True):
             if held is not None and held.stage is Stage.OVER:
                 continue  # told a second time
             end = conclude(exit_, held.why if held else "", self._name)
             spool = self._spools.finish(exit_.ref, LOG_TAIL_BYTES if end.kind is ReportKind.ENDED else 0)
-            told = Told(
-                exit_.ref,
-                end.kind,
-                exit_.ended_s,
-                exit_.started_s,
-                end.message,
-                end.outcome,
-                spool.stdout_bytes,
-                spool.stderr_bytes,
-                spool.stdout_tail,
-                spool.stderr_tail,
-                end.orderly,
-            )
-            finals.append((told, spool.stored))
+            endings.append((exit_, end, spool))
+        todo = _Todo()
         with self._changed:
-            for told, stored in finals:
-                held = self._held.setdefault(told.ref, Held(told.ref, Stage.OVER))
-                final = replace(told, handed_to=self._hand_over_locked(held, todo))
-                held.stage, held.final, held.stored = Stage.OVER, final, stored
-                todo.told.append(final)
+            for exit_, end, spool in endings:
+                held = self._held.setdefault(exit_.ref, Held(exit_.ref, Stage.OVER))
+                handed_to = self._hand_over_locked(held, todo)
+                more_waits = held.order is not None and self._waiting.suffices(held.order)
+                told = Told(
+                    exit_.ref,
+                    end.kind,
+                    exit_.ended_s,
+                    exit_.started_s,
+                    end.message,
+                    end.outcome,
+                    spool.stdout_bytes,
+                    spool.stderr_bytes,
+                    spool.stdout_tail,
+                    spool.stderr_tail,
+                    end.orderly,
+                    handed_to,
+                    can_wait=handed_to is not None and more_waits,
+                )
+                held.stage, held.final, held.stored = Stage.OVER, told, spool.stored
+                todo.told.append(told)
             self._changed.notify_all()
+        todo.told += todo.accepted  # not before the start: it is this very thread that hears of their ends
+        todo.accepted = []
         self._do(todo)
 
     def _note_refused(self, refused: Sequence[Refused]) -> None:
@@ -318,8 +322,9 @@ class Agent:
         return ref
 
     def _do(self, todo: _Todo) -> None:
-        """Act. ACCEPTED goes before the start, so that it never replaces what comes of that."""
-        self._outbox.put(todo.accepted)
+        """Act. ACCEPTED goes before the start, so that it never comes after what comes of that."""
+        if todo.accepted:
+            self._outbox.put(todo.accepted)
         for ref in todo.dropped:
             self._spools.drop(ref)
         ready = []

@@ -126,7 +126,9 @@ class Keeper:
             self._checked = now
             self._attempts.tick()
             self._tell()
-        wait_s = min(self._checked + TICK_S, self._attempts.next_tick) - now
+        elif now >= self._attempts.next_news:
+            self._tell()
+        wait_s = min(self._checked + TICK_S, self._attempts.next_tick, self._attempts.next_news) - now
         for key, events in self._selector.select(max(0.0, wait_s)):
             if key.fileobj is self._listener:
                 self._accept()

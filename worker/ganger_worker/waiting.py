@@ -13,10 +13,14 @@ class Waiting:
 
     def __init__(self) -> None:
         self._lanes: dict[Resources, OrderedDict[AttemptRef, None]] = {}  # none of them empty
+        self._lengths: dict[Resources, int] = {}  # of each lane when one was added last
 
     def add(self, order: StartOrder) -> None:
         """This one waits, as the last of its lane."""
-        self._lanes.setdefault(order.spec.resources, OrderedDict())[order.ref] = None
+        request = order.spec.resources
+        lane = self._lanes.setdefault(request, OrderedDict())
+        lane[order.ref] = None
+        self._lengths[request] = len(lane)
 
     def discard(self, order: StartOrder) -> None:
         """This one waits no more, if it did."""
@@ -25,12 +29,18 @@ class Waiting:
         if lane is not None:
             lane.pop(order.ref, None)
             if not lane:
-                del self._lanes[request]
+                del self._lanes[request], self._lengths[request]
 
     def next_after(self, order: StartOrder) -> AttemptRef | None:
         """The first that can have the capacity of this one."""
         lane = self._lanes.get(order.spec.resources)
         return None if lane is None else next(iter(lane))
+
+    def suffices(self, order: StartOrder) -> bool:
+        """Whether more than half of the lane is left since one was added last: nobody need hurry to send more."""
+        request = order.spec.resources
+        lane = self._lanes.get(request)
+        return lane is not None and 2 * len(lane) > self._lengths[request]
 
     def everyone(self) -> list[AttemptRef]:
         """All that wait."""

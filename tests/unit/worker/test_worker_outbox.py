@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,25 @@ def test_news_that_an_attempt_lives_waits_for_its_end(box: Outbox, clock: Clock)
     assert [t.ref.task_id for t in box.take(10)] == [1, 3]
     clock.now_s += QUIET_S
     assert [t.ref.task_id for t in box.take(10)] == [1, 2, 3]
+
+
+def test_an_end_that_can_wait_goes_with_the_next_that_cannot(box: Outbox) -> None:
+    waits = [replace(told(ENDED, task), can_wait=True) for task in (1, 2)]
+    box.put([waits[0], told(STARTED, 3)])
+    box.put([waits[1], told(ENDED, 4)])
+    assert [t.ref.task_id for t in box.take(10)] == [1, 2, 4]
+
+
+def test_an_end_that_can_wait_goes_after_a_while(box: Outbox, clock: Clock) -> None:
+    box.put([replace(told(ENDED), can_wait=True)])
+    assert not box._due_locked()
+    clock.now_s += QUIET_S
+    assert [t.kind for t in box.take(10)] == [ENDED]
+
+
+def test_reports_leave_in_the_order_of_what_happened(box: Outbox) -> None:
+    box.put([told(ENDED, 1), told(ACCEPTED, 2), told(ENDED, 3), told(ENDED, 2)])
+    assert [t.ref.task_id for t in box.take(10)] == [1, 3, 2]
 
 
 def test_batches_are_bounded(box: Outbox) -> None:
