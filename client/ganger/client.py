@@ -88,7 +88,12 @@ class Client(ArrayClient):
         """
         listed = list(specs)
         for number, spec in enumerate(listed):
-            check_spec(spec, f"specs[{number}]")
+            field = f"specs[{number}]"
+            if not isinstance(spec, TaskSpec):
+                raise Invalid(
+                    f"{field} is no TaskSpec, which `ganger.task_spec` makes: {spec!r:.100}", field=field
+                )
+            check_spec(spec, field)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
     def status(self, task_id: int) -> TaskStatus:

@@ -77,6 +77,9 @@ def test_what_is_wrong_is_refused_before_it_is_sent(master: ScriptedMaster, clie
     assert refused.value.field == "spec.priority"
     with pytest.raises(Invalid, match=r"specs\[1\]"):
         client.submit_many([task_spec(["true"]), TaskSpec(())])
+    with pytest.raises(Invalid, match="task_spec") as refused:
+        client.submit_many([task_spec(["true"])] * 3 + [["true"]])  # type: ignore[list-item]
+    assert refused.value.field == "specs[3]"
     assert master.requests == {}
 
 

@@ -115,7 +115,8 @@ class KeeperProcess:
             self._timer.cancel()
             self._timer = None
         if self._attempts.lives:
-            due = min(self._checked + TICK_S, self._attempts.next_tick) - self._host.boottime()
+            ends = (self._checked + TICK_S, self._attempts.next_tick, self._attempts.next_news)
+            due = min(ends) - self._host.boottime()
             self._timer = self.proc.later(max(0.001, due / self._host.rate), self._tick)
 
 

@@ -166,7 +166,7 @@ class WorkerDaemon:
     async def _shut_down(self) -> None:
         """As the end of `app.Worker.run`."""
         held = self.agent._held
-        self.agent.drain(SHUTDOWN_GRACE_S)
+        self.agent.stop(SHUTDOWN_GRACE_S)
         end_s = self.host.boottime() + SHUTDOWN_END_S
         while any(h.stage is not Stage.OVER for h in held.values()) and self.host.boottime() < end_s:
             await self.proc.sleep(0.05)

@@ -117,9 +117,9 @@ class KeeperUnderTest:
         self.messages += map(json.loads, lines)
 
     def heard(self, event: str) -> list[dict[str, Any]]:
-        """All attempts told of in messages of this kind, so far."""
+        """All attempts told of under this word, so far."""
         self._receive()
-        return [item for m in self.messages if m["event"] == event for item in m["attempts"]]
+        return [item for m in self.messages if m["event"] == "news" for item in m[event]]
 
     def exit_of(self, task: int, token: int = 1, timeout_s: float = 10.0) -> dict[str, Any]:
         """How the attempt ended, as soon as that is told."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, Lane, OrderBatch, ReportKind, StartOrder
+from ganger_core.domain.task import LOG_TAIL_BYTES, AttemptRef, OrderBatch, ReportKind
 from ganger_core.logs import get_logger
 from ganger_worker.attempts import Held, Stage, Told
 from ganger_worker.decisions import (
@@ -34,6 +34,7 @@ from ganger_worker.executors.base import Cause, Executor, Exit, Launch, Refused,
 from ganger_worker.keeper import boottime
 from ganger_worker.reporter import Outbox
 from ganger_worker.spool import Spools
+from ganger_worker.waiting import Waiting
 
 KEEP_OVER = 10_000  # tasks whose forgotten attempts no late order can start
 
@@ -68,7 +69,7 @@ class Agent:
         # Of what was over and forgotten, the highest token of each task, newest last: guarded by _changed. An
         # order that was on its way meanwhile must not start it again.
         self._over: OrderedDict[int, int] = OrderedDict()
-        self._waiting: dict[Lane, OrderedDict[AttemptRef, None]] = {}  # in order
+        self._waiting = Waiting()  # guarded by _changed
 
     def connect(self, executor: Executor) -> None:
         """Use this executor, which tells its news to this agent."""
@@ -87,8 +88,7 @@ class Agent:
 
     def on_recovered(self, living: Sequence[Started], exits: Sequence[Exit]) -> None:
         """Take over what the executor holds; hand it again what never reached it."""
-        self.on_started(living)
-        self.on_ended(exits)
+        self.on_news(living, exits, ())
         now_s = boottime()
         with self._changed:
             actions = reconcile(living, exits, self._held, self._lease_from_s)
@@ -96,68 +96,14 @@ class Agent:
         self._do(todo)
         self.recovered.set()
 
-    def on_started(self, started: Sequence[Started]) -> None:
-        """These live. One that was to stop before it started is told so again: that may have overtaken its start."""
-        told = []
-        stops = []
-        with self._changed:
-            for news in started:
-                held = self._held.setdefault(news.ref, Held(news.ref, Stage.STARTING))
-                if held.stage is Stage.STARTING:
-                    held.stage, held.started_s = Stage.RUNNING, news.started_s
-                    told.append(_started(held))
-                    if held.stop is not None:
-                        stops.append(held.stop)
-        self._spools.watch([news.ref for news in started])
-        self._outbox.put(told)
-        if stops:
-            self._executor.stop(stops)
-
-    def on_ended(self, exits: Sequence[Exit]) -> None:
-        """These are over: report them, with the last of their output."""
-        with self._changed:
-            before = {exit_.ref: self._held.get(exit_.ref) for exit_ in exits}
-        finals = []
-        todo = _Todo()
-        for exit_ in exits:
-            held = before[exit_.ref]
-            if held is not None and held.stage is Stage.OVER:
-                continue  # told a second time
-            end = conclude(exit_, held.why if held else "", self._name)
-            spool = self._spools.finish(exit_.ref, LOG_TAIL_BYTES if end.kind is ReportKind.ENDED else 0)
-            told = Told(
-                exit_.ref,
-                end.kind,
-                exit_.ended_s,
-                exit_.started_s,
-                end.message,
-                end.outcome,
-                spool.stdout_bytes,
-                spool.stderr_bytes,
-                spool.stdout_tail,
-                spool.stderr_tail,
-                end.orderly,
-            )
-            finals.append((told, spool.stored))
-        with self._changed:
-            for told, stored in finals:
-                held = self._held.setdefault(told.ref, Held(told.ref, Stage.OVER))
-                final = replace(told, handed_to=self._hand_over_locked(held, todo))
-                held.stage, held.final, held.stored = Stage.OVER, final, stored
-                todo.told.append(final)
-            self._changed.notify_all()
-        self._do(todo)
-
-    def on_refused(self, refused: Sequence[Refused]) -> None:
-        """These were not started. One that runs was started by an earlier message, and goes on."""
-        with self._changed:
-            tells = [
-                Tell(r.ref, ReportKind.LOST if r.before else ReportKind.REJECTED, r.why)
-                for r in refused
-                if (held := self._held.get(r.ref)) is not None and held.stage is Stage.STARTING
-            ]
-            todo = self._note_locked(tells, boottime())
-        self._do(todo)
+    def on_news(self, started: Sequence[Started], exits: Sequence[Exit], refused: Sequence[Refused]) -> None:
+        """These live, these are over, these were not started."""
+        if started:
+            self._note_started(started)
+        if exits:
+            self._note_ended(exits)
+        if refused:
+            self._note_refused(refused)
 
     def on_reported(self, reports: Sequence[Told], refused: Mapping[AttemptRef, str]) -> None:
         """The master has these. What it refused while it lives is stopped; what is done is forgotten."""
@@ -216,20 +162,21 @@ class Agent:
         if deadlines:
             self._executor.extend(deadlines)
 
-    def drain(self, stop_grace_s: float | None = None) -> None:
-        """Take nothing new, and give back what waits behind others; with a grace stop what runs, too."""
-        self.draining.set()
-        why = f"worker {self._name} is draining" if stop_grace_s is None else "worker shut down"
+    def drain(self) -> None:
+        """Take nothing new, and give back what waits behind others."""
+        self._give_back(f"worker {self._name} is draining")
+
+    def stop(self, grace_s: float) -> None:
+        """Take nothing new, and end what runs: KILL comes after `grace_s` seconds."""
+        why = "worker shut down"
+        self._give_back(why)
         with self._changed:
-            waiting = [ref for refs in self._waiting.values() for ref in refs]
-            actions: list[Action] = [Tell(ref, ReportKind.REVOKED, why) for ref in waiting]
-            if stop_grace_s is not None:
-                actions += [
-                    Halt(Stop(held.ref, stop_grace_s, Cause.SHUTDOWN), why)
-                    for held in self._held.values()
-                    if held.stage in (Stage.STARTING, Stage.RUNNING)
-                ]
-            todo = self._note_locked(actions, boottime())
+            halts = [
+                Halt(Stop(held.ref, grace_s, Cause.SHUTDOWN), why)
+                for held in self._held.values()
+                if held.stage in (Stage.STARTING, Stage.RUNNING)
+            ]
+            todo = self._note_locked(halts, boottime())
         self._do(todo)
 
     def wait_over(self, timeout_s: float, *, reported: bool) -> bool:
@@ -243,6 +190,80 @@ class Agent:
         with self._changed:
             return self._changed.wait_for(is_so, timeout_s)
 
+    def _note_started(self, started: Sequence[Started]) -> None:
+        """These live. One that was to stop before it started is told so again: that may have overtaken its start."""
+        told = []
+        stops = []
+        with self._changed:
+            for news in started:
+                held = self._held.setdefault(news.ref, Held(news.ref, Stage.STARTING))
+                if held.stage is Stage.STARTING:
+                    held.stage, held.started_s = Stage.RUNNING, news.started_s
+                    told.append(_started(held))
+                    if held.stop is not None:
+                        stops.append(held.stop)
+        self._spools.watch([news.ref for news in started])
+        self._outbox.put(told)
+        if stops:
+            self._executor.stop(stops)
+
+    def _note_ended(self, exits: Sequence[Exit]) -> None:
+        """These are over: report them, with the last of their output."""
+        with self._changed:
+            before = [self._held.get(exit_.ref) for exit_ in exits]
+        endings = []
+        for exit_, held in zip(exits, before, strict=True):
+            if held is not None and held.stage is Stage.OVER:
+                continue  # told a second time
+            end = conclude(exit_, held.why if held else "", self._name)
+            spool = self._spools.finish(exit_.ref, LOG_TAIL_BYTES if end.kind is ReportKind.ENDED else 0)
+            endings.append((exit_, end, spool))
+        todo = _Todo()
+        with self._changed:
+            for exit_, end, spool in endings:
+                held = self._held.setdefault(exit_.ref, Held(exit_.ref, Stage.OVER))
+                handed_to = self._hand_over_locked(held, todo)
+                more_waits = held.order is not None and self._waiting.suffices(held.order)
+                told = Told(
+                    exit_.ref,
+                    end.kind,
+                    exit_.ended_s,
+                    exit_.started_s,
+                    end.message,
+                    end.outcome,
+                    spool.stdout_bytes,
+                    spool.stderr_bytes,
+                    spool.stdout_tail,
+                    spool.stderr_tail,
+                    end.orderly,
+                    handed_to,
+                    can_wait=handed_to is not None and more_waits,
+                )
+                held.stage, held.final, held.stored = Stage.OVER, told, spool.stored
+                todo.told.append(told)
+            self._changed.notify_all()
+        todo.told += todo.accepted  # not before the start: it is this very thread that hears of their ends
+        todo.accepted = []
+        self._do(todo)
+
+    def _note_refused(self, refused: Sequence[Refused]) -> None:
+        """These were not started. One that runs was started by an earlier message, and goes on."""
+        with self._changed:
+            tells = [
+                Tell(r.ref, ReportKind.LOST if r.before else ReportKind.REJECTED, r.why)
+                for r in refused
+                if (held := self._held.get(r.ref)) is not None and held.stage is Stage.STARTING
+            ]
+            todo = self._note_locked(tells, boottime())
+        self._do(todo)
+
+    def _give_back(self, why: str) -> None:
+        self.draining.set()
+        with self._changed:
+            tells = [Tell(ref, ReportKind.REVOKED, why) for ref in self._waiting.everyone()]
+            todo = self._note_locked(tells, boottime())
+        self._do(todo)
+
     def _note_locked(self, actions: Iterable[Action], now_s: float) -> _Todo:
         """Enter actions in the table; what is to be done about them is done outside the lock."""
         todo = _Todo()
@@ -252,7 +273,7 @@ class Agent:
                     self._launch_locked(action, todo, now_s)
                 case Wait(order, lease_from_s):
                     self._held[order.ref] = Held(order.ref, Stage.WAITING, order, lease_from_s=lease_from_s)
-                    self._waiting.setdefault(order.lane, OrderedDict())[order.ref] = None
+                    self._waiting.add(order)
                 case Tell(ref, kind, message):
                     self._end_locked(ref, kind, message, now_s, todo)
                     todo.dropped.append(ref)
@@ -272,7 +293,7 @@ class Agent:
 
     def _launch_locked(self, launch: Launch, todo: _Todo, now_s: float) -> None:
         order = launch.order
-        self._forget_waiting_locked(order)
+        self._waiting.discard(order)
         self._held[order.ref] = Held(order.ref, Stage.STARTING, order)
         todo.launches.append(launch)
         todo.accepted.append(Told(order.ref, ReportKind.ACCEPTED, now_s))
@@ -286,30 +307,24 @@ class Agent:
 
     def _hand_over_locked(self, held: Held, todo: _Todo) -> AttemptRef | None:
         """This one is over: the first that waits behind it starts with its capacity, if it had any."""
-        if held.order is None:
+        if held.order is None or held.stage is Stage.OVER:
             return None  # a restarted worker does not know what it asked for; the master does
         if held.stage is Stage.WAITING:
-            self._forget_waiting_locked(held.order)
+            self._waiting.discard(held.order)
             return None
-        waiting = self._waiting.get(held.order.lane)
-        if held.stage is Stage.OVER or not waiting:
+        ref = self._waiting.next_after(held.order)
+        if ref is None:
             return None
-        next_ = self._held[next(iter(waiting))]
+        next_ = self._held[ref]
         assert next_.order is not None, next_
         launch = Launch(next_.order, lease_end(next_.lease_from_s, next_.order))
         self._launch_locked(launch, todo, boottime())
-        return next_.ref
-
-    def _forget_waiting_locked(self, order: StartOrder) -> None:
-        waiting = self._waiting.get(order.lane)
-        if waiting is not None:
-            waiting.pop(order.ref, None)
-            if not waiting:
-                del self._waiting[order.lane]
+        return ref
 
     def _do(self, todo: _Todo) -> None:
-        """Act. ACCEPTED goes before the start, so that it never replaces what comes of that."""
-        self._outbox.put(todo.accepted)
+        """Act. ACCEPTED goes before the start, so that it never comes after what comes of that."""
+        if todo.accepted:
+            self._outbox.put(todo.accepted)
         for ref in todo.dropped:
             self._spools.drop(ref)
         ready = []

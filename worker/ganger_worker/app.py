@@ -114,7 +114,7 @@ class Worker:
             self._drain(ending)
         _log.info("shutting down", action="shutdown")
         self._orders.stop()
-        self._agent.drain(SHUTDOWN_GRACE_S)
+        self._agent.stop(SHUTDOWN_GRACE_S)
         if self._agent.wait_over(SHUTDOWN_END_S, reported=False):
             self._agent.wait_over(SHUTDOWN_REPORT_S, reported=True)
         self._close(end_all=True)

@@ -20,7 +20,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """One report, with times instead of ages: seconds on CLOCK_BOOTTIME."""
+    """One report, with times instead of ages: seconds on CLOCK_BOOTTIME.
+
+    An end `can_wait` when its capacity is in use again and more is here to follow: no master's order is awaited.
+    """
 
     ref: AttemptRef
     kind: ReportKind
@@ -34,6 +37,7 @@ class Told:
     stderr_tail: bytes = b""
     orderly: bool = False
     handed_to: AttemptRef | None = None
+    can_wait: bool = False
 
     def report(self, now_s: float) -> Report:
         """The report as it is sent at `now_s`."""

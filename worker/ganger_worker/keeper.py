@@ -11,11 +11,11 @@ their leases go on. The worker speaks to it in lines of JSON over a Unix socket 
     list     {}
     shutdown {}
 
-and hears: list {live, exits}, started {attempts}, exits {attempts}, refused {attempts}. Deadlines are seconds on
-CLOCK_BOOTTIME, null for none; `limit` is how many seconds it may run, null for as long as it likes, and the `grace`
-beside it what it gets between TERM and KILL then. A new connection replaces the one before. Signals that ask the
-keeper to end are ignored, because service managers send them to whole groups: it ends when told `shutdown`, or by
-itself when it has had no worker and no attempt for a while.
+and hears: list {live, exits}, news {started, exits, refused}. Deadlines are seconds on CLOCK_BOOTTIME, null for
+none; `limit` is how many seconds it may run, null for as long as it likes, and the `grace` beside it what it
+gets between TERM and KILL then. A new connection replaces the one before. Signals that ask the keeper to end are
+ignored, because service managers send them to whole groups: it ends when told `shutdown`, or by itself when it
+has had no worker and no attempt for a while.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Keeper:
             self._checked = now
             self._attempts.tick()
             self._tell()
-        wait_s = min(self._checked + TICK_S, self._attempts.next_tick) - now
+        elif now >= self._attempts.next_news:
+            self._tell()
+        wait_s = min(self._checked + TICK_S, self._attempts.next_tick, self._attempts.next_news) - now
         for key, events in self._selector.select(max(0.0, wait_s)):
             if key.fileobj is self._listener:
                 self._accept()

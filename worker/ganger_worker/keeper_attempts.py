@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -34,6 +35,7 @@ KILL_AGAIN_S = 0.1  # the first repetition of a KILL that left somebody alive; d
 KILL_AGAIN_MAX_S = 5.0
 KILL_PATIENCE_S = 60.0  # what lives so long after its first KILL is told as unkillable
 REAP_EVERY = 16  # starts of one batch after which exits are told
+QUIET_S = 0.005  # nobody needs to know sooner that it runs; half of what the worker's reporter waits anyway
 
 Item = dict[str, Any]
 """One attempt in a message: task, token, and what the verb needs; or a whole message."""
@@ -91,7 +93,7 @@ class Attempts:
         # Orphans that came home, with the attempts that each may belong to: one, or all that lived then,
         # when it carries no mark and is in no session of ours.
         self._strays: dict[int, frozenset[Key]] = {}
-        self._started: list[_Attempt] = []
+        self._started: deque[_Attempt] = deque()  # not told yet
         self._over: list[Exit] = []
         self._refused: list[Item] = []
         self._children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
@@ -202,16 +204,26 @@ class Attempts:
         if self._orphaned:
             self.next_tick = min(self.next_tick, now + KILL_AGAIN_S)
 
+    @property
+    def next_news(self) -> float:
+        """When there will be news without anything happening."""
+        return inf if not self._started else (self._started[0].started or 0.0) + QUIET_S
+
     def news(self) -> Iterator[Item]:
-        """What happened since the last call, as messages for the worker. Exits are in the journal by now."""
-        started = [a for a in self._started if a.key in self._live]
-        if started:
-            yield {"event": "started", "attempts": [{**_named(a.key), "started": a.started} for a in started]}
-        if self._over:
-            yield {"event": "exits", "attempts": self._over}
-        if self._refused:
-            yield {"event": "refused", "attempts": self._refused}
-        self._started, self._over, self._refused = [], [], []
+        """What happened since the last call, as a message for the worker. Exits are in the journal by now.
+
+        That one runs is told when it has run for `QUIET_S`, or before a refusal: that may be of its second start.
+        """
+        started = []
+        while self._started and (
+            self._refused or self._started[0].key not in self._live or self._clock() >= self.next_news
+        ):
+            attempt = self._started.popleft()
+            if attempt.key in self._live:
+                started.append({**_named(attempt.key), "started": attempt.started})
+        if started or self._over or self._refused:
+            yield {"event": "news", "started": started, "exits": self._over, "refused": self._refused}
+        self._over, self._refused = [], []
 
     def close(self) -> None:
         """KILL everything and close the files; for a keeper that is told to end."""

@@ -22,8 +22,8 @@ from ganger_worker.threads import Loop, Pauses
 
 BATCH_REPORTS = 1_000
 QUIET_S = 0.01
-"""How long a report waits for company when nobody needs it faster: that an attempt lives, for its end; that it ended,
-when its capacity went to the next at once, for the ends of others."""
+"""How long a report that nobody needs that fast waits for others to go with: that an attempt lives, which may be over
+by then, or an end that can wait."""
 BATCH_BYTES = 2 * 1024 * 1024  # of tails; a master takes messages of 4 MiB
 
 _RANKS = {ReportKind.ACCEPTED: 0, ReportKind.STARTED: 1}  # all others are final
@@ -51,21 +51,21 @@ class Outbox:
             for told in reports:
                 waiting = self._pending.get(told.ref)
                 if waiting is None or _rank(told) >= _rank(waiting):
+                    self._pending.pop(told.ref, None)  # in the order in which things happened
                     self._pending[told.ref] = told
-                    hurry |= _frees(told)
+                    hurry |= _is_urgent(told)
             if hurry:
                 self._changed.notify()
 
     def take(self, most: int) -> list[Told]:
         """The next batch, at most `most` reports, which stay here until `done`. Waits until there is one.
 
-        Nothing leaves until a capacity comes free or a report has waited for `QUIET_S`; then all ends leave, and of
-        those that an attempt lives the ones that have waited. Empty only once the box is closed.
+        Ends go with whatever goes, also those that could wait; that an attempt lives waits `QUIET_S` for the news
+        that it ended. Empty only once the box is closed.
         """
         with self._changed:
             while not (due := self._due_locked()) and not self._closed:
-                oldest_s = min((told.at_s for told in self._pending.values()), default=None)
-                self._changed.wait(None if oldest_s is None else oldest_s + QUIET_S - self._clock())
+                self._changed.wait(QUIET_S if self._pending else None)
             batch: list[Told] = []
             size = 0
             for told in due[:most]:
@@ -90,7 +90,7 @@ class Outbox:
 
     def _due_locked(self) -> list[Told]:
         before_s = self._clock() - QUIET_S
-        if not any(_frees(told) or told.at_s <= before_s for told in self._pending.values()):
+        if not any(_is_urgent(told) or told.at_s <= before_s for told in self._pending.values()):
             return []
         return [told for told in self._pending.values() if _rank(told) == _FINAL or told.at_s <= before_s]
 
@@ -99,9 +99,8 @@ def _rank(told: Told) -> int:
     return _RANKS.get(told.kind, _FINAL)
 
 
-def _frees(told: Told) -> bool:
-    """Whether the attempt is over and nobody has its capacity: until the master knows, that lies idle."""
-    return _rank(told) == _FINAL and told.handed_to is None
+def _is_urgent(told: Told) -> bool:
+    return _rank(told) == _FINAL and not told.can_wait
 
 
 class ReportListener(Protocol):

@@ -109,11 +109,11 @@ def test_from_order_to_oblivion(room: Room) -> None:
     assert [launch.order for launch in room.executor.started] == [start()]
     assert boottime() < room.executor.started[0].deadline_s <= boottime() + LEASE_S
     assert room.kinds() == [ReportKind.ACCEPTED]
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     assert room.kinds() == [ReportKind.STARTED]
     room.acknowledge()
     assert room.agent.holding() == [REF]
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     assert room.kinds() == [ReportKind.ENDED]
     assert room.executor.forgotten == []
     room.acknowledge()
@@ -126,7 +126,7 @@ def test_it_is_forgotten_only_when_its_output_is_stored_too(room: Room) -> None:
     room.order(start())
     room.folders.make(REF)
     Path(room.folders.place(REF), "stdout").write_bytes(b"x" * 100_000)
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     room.acknowledge()
     assert room.agent.holding() == [], "told as over"
     assert room.executor.forgotten == []
@@ -140,7 +140,7 @@ def test_output_stored_before_the_report_is_acknowledged(room: Room) -> None:
     room.order(start())
     room.folders.make(REF)
     Path(room.folders.place(REF), "stdout").write_bytes(b"x" * 100_000)
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     room.agent.on_logs_stored([REF])
     assert room.executor.forgotten == []
     room.acknowledge()
@@ -151,18 +151,18 @@ def test_a_second_start_message_that_is_refused_does_not_harm_what_the_first_one
     room.order(start())
     room.agent.on_recovered([], [])  # the executor's list was on its way: it is started once more
     assert len(room.executor.started) == 2
-    room.agent.on_started([Started(REF, boottime())])
-    room.agent.on_refused([Refused(REF, before=True, why="was started before")])
+    room.agent.on_news([Started(REF, boottime())], [], [])
+    room.agent.on_news([], [], [Refused(REF, before=True, why="was started before")])
     assert room.kinds() == [ReportKind.STARTED]
-    room.agent.on_ended([ended()])
-    room.agent.on_refused([Refused(REF, before=True, why="was started before")])
+    room.agent.on_news([], [ended()], [])
+    room.agent.on_news([], [], [Refused(REF, before=True, why="was started before")])
     assert room.kinds() == [ReportKind.ENDED]
 
 
 @pytest.mark.parametrize(("before", "kind"), [(True, ReportKind.LOST), (False, ReportKind.REJECTED)])
 def test_a_refused_start_is_told(room: Room, before: bool, kind: ReportKind) -> None:
     room.order(start())
-    room.agent.on_refused([Refused(REF, before, "why")])
+    room.agent.on_news([], [], [Refused(REF, before, "why")])
     assert [(told.kind, told.message) for told in room.told()] == [(kind, "why")]
     room.acknowledge()
     assert room.executor.forgotten == [REF]
@@ -198,14 +198,14 @@ def test_a_restarted_worker_adopts_and_learns_the_order_by_the_sync(room: Room) 
 def test_an_attempt_without_a_lease_is_not_renewed(room: Room) -> None:
     room.order(start(lease_s=0.0))
     assert [launch.deadline_s for launch in room.executor.started] == [inf]
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.agent.renew([REF], 1_000.0)
     assert room.executor.extended == []
 
 
 def test_a_later_order_takes_the_lease_away_and_gives_it_back(room: Room) -> None:
     room.order(start())
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.order(start(AttemptState.RUNNING, lease_s=0.0))
     assert room.executor.extended == [(REF, inf)]
     room.agent.renew([REF], 1_000.0)
@@ -232,7 +232,7 @@ def test_a_draining_worker_takes_nothing_new_and_keeps_what_it_has(room: Room) -
 
 def test_the_reason_of_a_stop_is_told_with_the_end(room: Room) -> None:
     room.order(start())
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.order(StopOrder(REF, 30.0, "cancelled by ann"))
     room.order(StopOrder(REF, 10.0, "cancelled by bob"))
     assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped] == [
@@ -241,7 +241,7 @@ def test_the_reason_of_a_stop_is_told_with_the_end(room: Room) -> None:
     ]
     room.agent.on_recovered([Started(REF, boottime())], [])  # the keeper may have missed both
     assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped[2:]] == [(10.0, Cause.ORDER)]
-    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.ORDER)])
+    room.agent.on_news([], [ended(code=None, signal=15, cause=Cause.ORDER)], [])
     (told,) = room.told()
     assert told.outcome is not None
     assert told.outcome.message == "cancelled by ann"
@@ -257,7 +257,7 @@ def test_a_stop_that_met_a_dead_executor_takes_the_attempt_back(room: Room) -> N
 
 def test_what_the_executor_lost_is_told_and_its_output_dropped(room: Room) -> None:
     room.order(start())
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.agent.on_recovered([], [])
     (told,) = room.told()
     assert (told.kind, told.message) == (ReportKind.LOST, "the keeper has no trace of it")
@@ -268,10 +268,10 @@ def test_what_the_executor_lost_is_told_and_its_output_dropped(room: Room) -> No
 
 def test_a_refused_report_stops_what_lives_and_forgets_what_is_over(room: Room) -> None:
     room.order(start())
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.acknowledge({REF: "stale"})
     assert [stop.cause for stop in room.executor.stopped] == [Cause.UNWANTED]
-    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.UNWANTED)])
+    room.agent.on_news([], [ended(code=None, signal=15, cause=Cause.UNWANTED)], [])
     (told,) = room.told()
     assert (told.kind, told.message) == (ReportKind.LOST, "the master refused it: stale")
     room.acknowledge({REF: "stale"})
@@ -282,15 +282,15 @@ def test_a_stop_that_overtook_the_start_is_given_again(room: Room) -> None:
     room.order(start())
     room.acknowledge({REF: "stale"})  # by another thread, it may be before the start has left for the keeper
     assert len(room.executor.stopped) == 1
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     assert [stop.cause for stop in room.executor.stopped[1:]] == [Cause.UNWANTED]
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     assert len(room.executor.stopped) == 2
 
 
 def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
     room.order(start())
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     (told,) = room.told()
     room.agent.on_recovered([], [ended()])
     assert room.told() == [told]
@@ -299,9 +299,9 @@ def test_an_exit_told_twice_is_reported_once(room: Room) -> None:
 def test_shutdown_stops_what_lives(room: Room) -> None:
     room.order(start())
     assert not room.agent.wait_over(0.0, reported=False)
-    room.agent.drain(5.0)
+    room.agent.stop(5.0)
     assert [(stop.grace_s, stop.cause) for stop in room.executor.stopped] == [(5.0, Cause.SHUTDOWN)]
-    room.agent.on_ended([ended(code=None, signal=15, cause=Cause.SHUTDOWN)])
+    room.agent.on_news([], [ended(code=None, signal=15, cause=Cause.SHUTDOWN)], [])
     assert room.agent.wait_over(0.0, reported=False)
     assert not room.agent.wait_over(0.0, reported=True)
     (told,) = room.told()
@@ -326,26 +326,34 @@ def behind(ref: AttemptRef, resources: Resources = WHOLE) -> StartOrder:
 
 def test_what_waits_behind_another_starts_when_that_is_over_and_its_report_says_so(room: Room) -> None:
     room.order(start(), behind(SECOND), behind(THIRD))
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     assert room.kinds() == [ReportKind.STARTED], "nothing is told of what only waits"
     assert room.agent.holding() == [REF, SECOND, THIRD]
     room.acknowledge()
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     assert [launch.order.ref for launch in room.executor.started] == [REF, SECOND]
     assert {told.ref: (told.kind, told.handed_to) for told in room.told()} == {
         SECOND: (ReportKind.ACCEPTED, None),
         REF: (ReportKind.ENDED, SECOND),
     }
-    room.agent.on_refused([Refused(SECOND, False, "why")])
+    room.agent.on_news([], [], [Refused(SECOND, False, "why")])
     assert [launch.order.ref for launch in room.executor.started] == [REF, SECOND, THIRD]
-    room.agent.on_ended([replace(ended(), ref=THIRD)])
+    room.agent.on_news([], [replace(ended(), ref=THIRD)], [])
     assert {told.ref: told.handed_to for told in room.told()} == {REF: SECOND, SECOND: THIRD, THIRD: None}
+
+
+def test_an_end_can_wait_while_most_of_what_was_ordered_is_still_to_come(room: Room) -> None:
+    line = [AttemptRef(task_id, 1) for task_id in range(2, 6)]
+    room.order(start(), *[behind(ref) for ref in line])
+    for ref in (REF, *line):
+        room.agent.on_news([], [replace(ended(), ref=ref)], [])
+    assert [(told.ref, told.can_wait) for told in room.told()] == [(ref, ref is REF) for ref in (REF, *line)]
 
 
 def test_only_one_that_asks_for_the_same_starts_with_what_another_had(room: Room) -> None:
     room.order(start(), behind(SECOND, HALF), behind(THIRD))
-    room.agent.on_started([Started(REF, boottime())])
-    room.agent.on_ended([ended()])
+    room.agent.on_news([Started(REF, boottime())], [], [])
+    room.agent.on_news([], [ended()], [])
     assert [launch.order.ref for launch in room.executor.started] == [REF, THIRD]
     room.order(StartOrder(SECOND, TaskSpec(("true",), resources=HALF), LEASE_S))
     assert [launch.order.ref for launch in room.executor.started] == [REF, THIRD, SECOND]
@@ -353,19 +361,19 @@ def test_only_one_that_asks_for_the_same_starts_with_what_another_had(room: Room
 
 def test_the_lease_of_what_waits_counts_from_the_heartbeat_that_renewed_it(room: Room) -> None:
     room.order(start(), behind(SECOND), behind(THIRD))
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     now_s = boottime() + 50.0
     room.agent.renew([REF, SECOND], now_s)
     assert [ref for ref, _ in room.executor.extended] == [REF], "the keeper does not know of it yet"
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     assert room.executor.started[-1].deadline_s == now_s + LEASE_S
-    room.agent.on_ended([replace(ended(), ref=SECOND)])
+    room.agent.on_news([], [replace(ended(), ref=SECOND)], [])
     assert room.executor.started[-1].deadline_s < now_s + LEASE_S, "THIRD was not renewed"
 
 
 def test_what_waits_is_given_back_by_a_drain_a_stop_or_when_asked_for(room: Room) -> None:
     room.order(start(), behind(SECOND), behind(THIRD), behind(AttemptRef(4, 1)))
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.order(StopOrder(SECOND, 1.0, "why"), RevokeOrder(THIRD), RevokeOrder(REF))
     room.agent.drain()
     assert {told.ref: told.kind for told in room.told()} == {
@@ -374,16 +382,16 @@ def test_what_waits_is_given_back_by_a_drain_a_stop_or_when_asked_for(room: Room
         THIRD: ReportKind.REVOKED,
         AttemptRef(4, 1): ReportKind.REVOKED,
     }
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     assert [launch.order.ref for launch in room.executor.started] == [REF]
 
 
 def test_what_cannot_be_prepared_leaves_its_capacity_to_the_next(room: Room) -> None:
     room.order(start(), behind(SECOND), behind(THIRD))
-    room.agent.on_started([Started(REF, boottime())])
+    room.agent.on_news([Started(REF, boottime())], [], [])
     room.acknowledge()
     room.executor.fails = True
-    room.agent.on_ended([ended()])
+    room.agent.on_news([], [ended()], [])
     assert {told.ref: (told.kind, told.handed_to) for told in room.told()} == {
         REF: (ReportKind.ENDED, SECOND),
         SECOND: (ReportKind.REJECTED, THIRD),

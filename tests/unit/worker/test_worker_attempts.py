@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganger_worker import keeper_attempts
-from ganger_worker.keeper_attempts import LEASE_GRACE_S, Attempts
+from ganger_worker.keeper_attempts import LEASE_GRACE_S, QUIET_S, Attempts
 from ganger_worker.keeper_journal import Journal
 from ganger_worker.keeper_process import MARK, Process
 
@@ -82,7 +83,11 @@ class Machine:
 
     def exits(self) -> list[dict[str, Any]]:
         """What was told as over since the last question."""
-        return [e for news in self.attempts.news() if news["event"] == "exits" for e in news["attempts"]]
+        return [exit_ for news in self.attempts.news() for exit_ in news["exits"]]
+
+    def news(self) -> list[dict[str, Any]]:
+        """What is told now."""
+        return list(self.attempts.news())
 
     def _launch(self, command: list[str], env: dict[str, str], *_: str) -> int:
         self.living[100] = Process(1, 100, env[MARK])
@@ -222,3 +227,30 @@ def test_the_next_keeper_gives_up_what_it_cannot_kill_either(machine: Machine, t
     machine.wait(2.0)
     assert machine.exits() == []
     assert not machine.attempts.lives
+
+
+def test_what_is_over_soon_is_told_once(machine: Machine) -> None:
+    machine.start()
+    assert machine.news() == []
+    machine.end(0)
+    machine.attempts.reap()
+    (news,) = machine.news()
+    assert (news["started"], [exit_["started"] for exit_ in news["exits"]]) == ([], [BEGIN_S])
+    assert machine.attempts.next_news == inf
+
+
+def test_what_runs_on_is_told_after_a_moment(machine: Machine) -> None:
+    machine.start()
+    machine.now = machine.attempts.next_news
+    assert machine.now == BEGIN_S + QUIET_S
+    (news,) = machine.news()
+    assert news["started"] == [{**KEY, "started": BEGIN_S}]
+    assert machine.news() == []
+    assert machine.attempts.next_news == inf
+
+
+def test_a_refusal_of_a_second_start_does_not_overtake_the_news_of_the_first(machine: Machine) -> None:
+    machine.start()
+    machine.start()
+    (news,) = machine.news()
+    assert ([s["task"] for s in news["started"]], [r["code"] for r in news["refused"]]) == ([1], ["token"])

@@ -83,19 +83,23 @@ def test_news_that_an_attempt_lives_waits_for_its_end(box: Outbox, clock: Clock)
     assert [t.ref.task_id for t in box.take(10)] == [1, 2, 3]
 
 
-def test_an_end_waits_for_others_while_its_capacity_is_in_use(box: Outbox, clock: Clock) -> None:
-    second, third = AttemptRef(2, 1), AttemptRef(3, 1)
-    handed = replace(told(ENDED, 1), handed_to=second)
-    box.put([handed, told(STARTED, 2)])
+def test_an_end_that_can_wait_goes_with_the_next_that_cannot(box: Outbox) -> None:
+    waits = [replace(told(ENDED, task), can_wait=True) for task in (1, 2)]
+    box.put([waits[0], told(STARTED, 3)])
+    box.put([waits[1], told(ENDED, 4)])
+    assert [t.ref.task_id for t in box.take(10)] == [1, 2, 4]
+
+
+def test_an_end_that_can_wait_goes_after_a_while(box: Outbox, clock: Clock) -> None:
+    box.put([replace(told(ENDED), can_wait=True)])
     assert not box._due_locked()
-    box.put([replace(told(ENDED, 2), handed_to=third), told(STARTED, 3)])
-    assert not box._due_locked()
-    box.put([told(ENDED, 3)])  # nobody has its capacity
-    assert [t.ref.task_id for t in box.take(10)] == [1, 2, 3]
-    box.done(box.take(10))
-    box.put([handed])
     clock.now_s += QUIET_S
-    assert box.take(10) == [handed]
+    assert [t.kind for t in box.take(10)] == [ENDED]
+
+
+def test_reports_leave_in_the_order_of_what_happened(box: Outbox) -> None:
+    box.put([told(ENDED, 1), told(ACCEPTED, 2), told(ENDED, 3), told(ENDED, 2)])
+    assert [t.ref.task_id for t in box.take(10)] == [1, 3, 2]
 
 
 def test_batches_are_bounded(box: Outbox) -> None:

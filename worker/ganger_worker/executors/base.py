@@ -91,16 +91,8 @@ class Listener(Protocol):
         """The whole of what the executor holds, after it began anew: what lives, what ended unacknowledged."""
         ...
 
-    def on_started(self, started: Sequence[Started]) -> None:
-        """These live."""
-        ...
-
-    def on_ended(self, exits: Sequence[Exit]) -> None:
-        """These are over; repeated by `on_recovered` until forgotten."""
-        ...
-
-    def on_refused(self, refused: Sequence[Refused]) -> None:
-        """These were not started."""
+    def on_news(self, started: Sequence[Started], exits: Sequence[Exit], refused: Sequence[Refused]) -> None:
+        """These live; these are over, repeated by `on_recovered` until forgotten; these were not started."""
         ...
 
 

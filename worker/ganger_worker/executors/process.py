@@ -129,31 +129,33 @@ class ProcessExecutor:
         }
 
     def _on_message(self, message: Message) -> None:
-        with self._lock:  # the list is the whole of what it has: what it lacks is handed over again
-            answered = (
-                list(self._unanswered) if message["event"] == "list" else map(_ref, message["attempts"])
-            )
-            for ref in answered:
+        if message["event"] == "list":
+            self._on_list(message)
+        else:
+            self._on_news(message)
+
+    def _on_list(self, message: Message) -> None:
+        with self._lock:  # it is the whole of what the keeper has: what it lacks is handed over again
+            self._unanswered.clear()
+        living = [_started(item) for item in message["live"]]
+        exits = [self._ended(item) for item in message["exits"]]
+        self._watch.keep_only({started.ref for started in living})
+        if not self._swept:
+            self._folders.clear_all_but({s.ref for s in living} | {e.ref for e in exits})
+            self._swept = True
+        self._listener.on_recovered(living, exits)
+
+    def _on_news(self, message: Message) -> None:
+        started = [_started(item) for item in message["started"]]
+        exits = [self._ended(item) for item in message["exits"]]
+        refused = [Refused(_ref(i), i["code"] == "token", i["why"]) for i in message["refused"]]
+        for each in refused:
+            if not each.before:
+                self._watch.over(each.ref)
+        with self._lock:
+            for ref in [s.ref for s in started] + [e.ref for e in exits] + [r.ref for r in refused]:
                 self._unanswered.pop(ref, None)
-        match message["event"]:
-            case "started":
-                self._listener.on_started([_started(item) for item in message["attempts"]])
-            case "exits":
-                self._listener.on_ended([self._ended(item) for item in message["attempts"]])
-            case "refused":
-                refused = [Refused(_ref(i), i["code"] == "token", i["why"]) for i in message["attempts"]]
-                for each in refused:
-                    if not each.before:
-                        self._watch.over(each.ref)
-                self._listener.on_refused(refused)
-            case "list":
-                living = [_started(item) for item in message["live"]]
-                exits = [self._ended(item) for item in message["exits"]]
-                self._watch.keep_only({started.ref for started in living})
-                if not self._swept:
-                    self._folders.clear_all_but({s.ref for s in living} | {e.ref for e in exits})
-                    self._swept = True
-                self._listener.on_recovered(living, exits)
+        self._listener.on_news(started, exits, refused)
 
     def _ended(self, item: Message) -> Exit:
         exit_ = _exit(item)
