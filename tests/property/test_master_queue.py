@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
-from ganger_master.queue import BucketKey, TaskQueue
+from ganger_master.queue import BucketKey, TaskQueue, most_behind
 
 
-def a_task(task_id: int, owner: str, cpus: int, priority: int) -> Task:
+def a_task(task_id: int, owner: str, cpus: int, priority: int, array_id: int = 0) -> Task:
     spec = TaskSpec(("true",), resources=Resources(cpus * 1000, 0, 1), priority=priority)
-    return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=0)
+    return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=0, array_id=array_id)
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """The model is a dict of waiting tasks, the set of parked buckets, and whether the scheduler has to look."""
+    """The model is a dict of waiting tasks, the set of parked buckets, and whether the scheduler has to look.
+
+    An element of an array waits like any task, whether or not it ever had a record.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,10 +33,53 @@ class QueueMachine(RuleBasedStateMachine):
         self.known: dict[int, Task] = {}
         self.parked: set[BucketKey] = set()
         self.woken = False
+        self.next_id = 1
+        self.untouched: dict[int, set[int]] = {}  # by array: elements that wait and have no record
+        self.rooms: dict[int, tuple[int, int]] = {}
+
+    @rule(
+        priority=st.sampled_from([10, 50, 90]),
+        count=st.integers(1, 6),
+        room=st.none() | st.tuples(st.integers(0, 3), st.integers(1, 3)),
+    )
+    def submit_array(self, priority: int, count: int, room: tuple[int, int] | None) -> None:
+        array_id = self.next_id
+        self.next_id += count + 1
+        task = replace(a_task(array_id, "a", 1, priority), array=Array(Indices.first(count)))
+        elements = [a_task(array_id + n, "a", 1, priority, array_id) for n in range(1, count + 1)]
+        self.known.update((each.id, each) for each in elements)
+        self.waiting.update((each.id, each) for each in elements)
+        self.untouched[array_id] = {each.id for each in elements}
+        self.queue.push([task])
+        self.woken = True
+        if room:
+            self.set_room(array_id, *room)
+
+    @precondition(lambda self: self.untouched)
+    @rule(data=st.data(), left=st.integers(0, 3), most=st.integers(0, 3))
+    def limit(self, data: st.DataObject, left: int, most: int) -> None:
+        self.set_room(data.draw(st.sampled_from(sorted(self.untouched))), left, most)
+
+    def set_room(self, array_id: int, left: int, most: int) -> None:
+        before = self.rooms.pop(array_id, None)
+        self.queue.limit_array(array_id, left, most)
+        if most:
+            self.rooms[array_id] = (left, most)
+        self.woken |= before is not None and (not most or left > before[0])
+
+    @precondition(lambda self: self.untouched)
+    @rule(data=st.data())
+    def close_array(self, data: st.DataObject) -> None:
+        array_id = data.draw(st.sampled_from(sorted(self.untouched)))
+        self.queue.close_array(array_id)
+        gone = self.untouched.pop(array_id)
+        for task_id in gone:
+            self.forget_bucket(self.waiting.pop(task_id))
 
     @rule(owner=st.sampled_from("ab"), cpus=st.integers(1, 3), priority=st.sampled_from([10, 50, 90]))
     def submit(self, owner: str, cpus: int, priority: int) -> None:
-        task = a_task(len(self.known) + 1, owner, cpus, priority)
+        task = a_task(self.next_id, owner, cpus, priority)
+        self.next_id += 1
         self.known[task.id] = self.waiting[task.id] = task
         self.queue.push([task])
         self.woken = True
@@ -38,10 +88,16 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def take_out(self, data: st.DataObject) -> None:
         task_id = data.draw(st.sampled_from(sorted(self.waiting)))
-        key = BucketKey.of(self.waiting.pop(task_id))
+        task = self.waiting.pop(task_id)
+        self.untouched.get(task.array_id, set()).discard(task_id)
         self.queue.remove([task_id])
+        self.forget_bucket(task)
+
+    def forget_bucket(self, gone: Task) -> None:
+        """An empty bucket is forgotten with its reason."""
+        key = BucketKey.of(gone)
         if all(BucketKey.of(task) != key for task in self.waiting.values()):
-            self.parked.discard(key)  # an empty bucket is forgotten with its reason
+            self.parked.discard(key)
 
     @precondition(lambda self: len(self.known) > len(self.waiting))
     @rule(data=st.data())
@@ -90,19 +146,30 @@ class QueueMachine(RuleBasedStateMachine):
         self.check(10_000)
 
     def check(self, limit: int) -> None:
-        plain = sorted(
-            (task for task in self.waiting.values() if BucketKey.of(task) not in self.parked),
-            key=lambda task: (-task.spec.priority, task.id),
-        )
+        plain = sorted(self.waiting.values(), key=lambda task: (-task.spec.priority, task.id))
+        plannable: list[int] = []
+        limited: dict[int, list[int]] = {}
+        seen: Counter[int] = Counter()
+        for task in plain:
+            left, most = self.rooms.get(task.array_id, (10_000, 0))
+            seen[task.array_id] += 1
+            if seen[task.array_id] > left:
+                limited.setdefault(task.array_id, []).append(task.id)
+            elif BucketKey.of(task) not in self.parked:
+                plannable.append(task.id)
         heads = self.queue.heads(limit)
-        assert [task_id for shape in heads.shapes for task_id in shape.task_ids] == [t.id for t in plain][
-            :limit
-        ]
+        assert [task_id for shape in heads.shapes for task_id in shape.task_ids] == plannable[:limit]
         for key, shape in zip(heads.keys, heads.shapes, strict=True):
             assert {BucketKey.of(self.waiting[task_id]) for task_id in shape.task_ids} == {key}
             assert (shape.request, shape.priority) == (key.request, key.priority)
+        assert {key.array_id: list(ids) for key, ids in heads.limited} == {
+            array_id: ids[: most_behind(self.rooms[array_id][1])] for array_id, ids in limited.items()
+        }
         for task in self.waiting.values():
-            assert self.queue.reason(task.id) == ("no room" if BucketKey.of(task) in self.parked else "")
+            parked = "no room" if BucketKey.of(task) in self.parked else ""
+            left, most = self.rooms.get(task.array_id, (1, 0))
+            reason = parked if left else f"array {task.array_id} runs at most {most} at a time"
+            assert self.queue.reason(task.id) == reason
         assert len(self.queue) == len(self.waiting)
 
 
