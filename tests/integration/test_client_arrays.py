@@ -192,6 +192,17 @@ def test_an_array_writes_nothing_itself(master: ScriptedMaster, client: Client) 
     assert [chunk.data for chunk in client.logs(2)] == [b"out"]
 
 
+def test_following_an_element_that_never_begins_ends_with_its_array(
+    master: ScriptedMaster, client: Client
+) -> None:
+    client.submit_array(["work"], 2)
+    script = in_background(
+        lambda: wait_until(lambda: master.requests["WatchEvents"]), lambda: master.arrays.close(1)
+    )
+    assert list(client.logs(3, follow=True)) == []
+    script.join()
+
+
 def in_background(*actions: Any) -> threading.Thread:
     thread = threading.Thread(target=lambda: [action() for action in actions], name="script")
     thread.start()
