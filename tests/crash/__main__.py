@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from crash.arrays import arrays
 from crash.clock_jump import clock_jump
 from crash.disk_full import disk_full
 from crash.every_write import every_write, write_errors
@@ -38,6 +39,7 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, int, int, str]] = {
     "partition": (partition, 12, 2, "netns"),
     "disk-full": (disk_full, 9, 3, "power-cut"),
     "short-tasks": (short_tasks, 30, 3, ""),
+    "arrays": (arrays, 30, 3, ""),
     "clock-jump": (clock_jump, 10, 2, "faketime"),
 }
 """Row to its campaign, the trials of a full and of a quick run, and what it needs of the machine."""

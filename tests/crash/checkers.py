@@ -15,6 +15,7 @@ from crash.truth import Span
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"})
 LIVE = frozenset({"SCHEDULED", "STARTING", "RUNNING", "STOPPING"})
+TICK_S = 0.01
 LIVE_ATTEMPT = frozenset({"ASSIGNED", "STARTING", "RUNNING", "STOPPING"})
 
 
@@ -47,6 +48,7 @@ class TaskRow:
     state: str
     token: int = 0
     outcome: str = ""
+    is_array: bool = False  # it has elements in place of attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,34 @@ def never_more_at_once(spans: Sequence[Span], most: int) -> Finding:
     return Finding(len(spans), (f"{worst} ran at once, on {most} CPUs",) if worst > most else ())
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` elements of an array (0: any number) from `since_s` on; asked for at `asked_s`, boot clock."""
+
+    since_s: float
+    most: int
+    asked_s: float = 0.0
+
+
+def within_limits(spans: Sequence[Span], limits: Sequence[Limit]) -> Finding:
+    """I10: none begins while as many live as the limit allows that is in force then, by their own lines.
+
+    From the moment that a limit is asked for until it is in force, it or the one before may count. The kernel tells
+    the moment of a start to a hundredth of a second.
+    """
+    wrong = []
+    for span in spans:
+        living = sum(other.start_s < span.start_s <= other.end_s for other in spans)
+        asked = [limit for limit in limits if limit.asked_s <= span.start_s]
+        known = [number for number, limit in enumerate(asked) if limit.since_s <= span.start_s - TICK_S]
+        most = [limit.most for limit in asked[known[-1] :]]
+        if 0 not in most and living >= max(most):
+            wrong.append(
+                f"I10: {span.task} began at {span.start_s:.6f} while {living} lived, {max(most)} may"
+            )
+    return Finding(len(spans), tuple(wrong))
+
+
 def tokens_grow(events: Sequence[EventRow], spans: Iterable[Span]) -> Finding:
     """I7: tokens of a task never go back, no token starts two processes, and a later start has a higher token."""
     checks, wrong = 0, []
@@ -214,7 +244,7 @@ def conserved(snapshot: Snapshot) -> Finding:
             living[attempt.task].append(attempt.token)
     told = {event.task: event.state for event in sorted(snapshot.events, key=lambda event: event.seq)}
     for task in snapshot.tasks.values():
-        expected = [task.token] if task.state in LIVE else []
+        expected = [task.token] if task.state in LIVE and not task.is_array else []
         if living[task.id] != expected:
             wrong.append(f"I12: task {task.id} is {task.state} and its live attempts are {living[task.id]}")
         if newest.get(task.id, 0) != task.token:

@@ -31,7 +31,8 @@ def snapshot(folder: Path) -> Snapshot:
     db = sqlite3.connect(f"file:{folder / 'ganger.db'}?mode=ro", uri=True, isolation_level=None)
     try:
         db.execute("BEGIN")
-        tasks = db.execute("SELECT id, spec, state, token, coalesce(outcome, '') FROM tasks").fetchall()
+        columns = "id, spec, state, token, coalesce(outcome, ''), array IS NOT NULL"
+        tasks = db.execute(f"SELECT {columns} FROM tasks").fetchall()  # noqa: S608
         attempts = db.execute("SELECT task_id, token, state FROM attempts").fetchall()
         events = db.execute("SELECT seq, task_id, state, token FROM events ORDER BY seq").fetchall()
     finally:
@@ -64,12 +65,15 @@ def check_all(
 ) -> Finding:
     """All invariants at once; the last snapshot is the present."""
     stored = {row.task.id: row.task for row in client.tasks()}
+    names = [task.spec.name for task in stored.values()]
+    for array_id in [task.id for task in stored.values() if task.array is not None]:
+        stored.update((row.task.id, row.task) for row in client.tasks(array=array_id))
     tasks = {i: TaskRow(i, task.spec, task.state.value) for i, task in stored.items()}
     present = snapshots[-1]
     return (
         acknowledged_is_there(acks, tasks, over=over)
         + ids_are_kept(acks)
-        + nothing_unasked((task.spec.name for task in stored.values()), sent, spans, frozenset(stored))
+        + nothing_unasked(names, sent, spans, frozenset(stored))
         + one_live(spans)
         + tokens_grow(present.events, spans)
         + finals_stay(present.events, snapshots)

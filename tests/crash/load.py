@@ -24,6 +24,8 @@ from testkit.waiting import wait_until
 RUNNABLE_IN = 25
 """One task of so many can run; the others ask for more CPUs than any worker has, and wait until cancelled."""
 TOO_MANY_CPUS = 900
+ARRAY_IN, MOST_ELEMENTS = 20, 5
+"""One submission of so many is an array, of up to so many elements."""
 
 CALL_S = 20.0
 
@@ -60,6 +62,7 @@ class Load:
         self.acked_at: dict[str, float] = {}  # when each came (monotonic), by request id
         self.sent: dict[str, TaskSpec] = {}
         self.waiting: set[str] = set()  # sent and not answered
+        self.arrays: set[str] = set()  # which of them were arrays
         self.failures: list[BaseException] = []
         self._threads = [
             threading.Thread(target=self._run, args=(n, random.Random(f"{seed}.{n}")), name=f"client-{n}")  # noqa: S311
@@ -102,9 +105,15 @@ class Load:
             name = f"s{number}-{count}"
             spec = self.sent[name] = self._make(name, rng)
             self.waiting.add(name)
-            task_id = client.submit(
-                spec.command, name=name, cpus=spec.resources.cpu_milli / 1000, request_id=name
-            )
+            cpus = spec.resources.cpu_milli / 1000
+            if count % ARRAY_IN:
+                task_id = client.submit(spec.command, name=name, cpus=cpus, request_id=name)
+            else:
+                indices = rng.randint(1, MOST_ELEMENTS)
+                task_id = client.submit_array(
+                    spec.command, indices, max_parallel=2, name=name, cpus=cpus, request_id=name
+                )
+                self.arrays.add(name)
             self.acked_at[name] = time.monotonic()
             self.acks.append(Ack(name, task_id, spec))
             self.waiting.discard(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from crash.checkers import Finding, never_more_at_once
 from crash.row import Row
@@ -25,18 +25,13 @@ def short_tasks(trials: int, seed: int) -> Row:
     """A kill amid a burst of short tasks; each runs, never more at once than there are CPUs."""
     times_s: list[float] = []
     killed: Counter[str] = Counter()
-    kills: dict[str, Callable[[Scene], None]] = {
-        "worker": _kill_worker,
-        "keeper": _kill_keeper,
-        "master": _kill_master,
-    }
     with a_scene(seed, LEASE_S, cpus=CPUS) as scene:
         _burst(scene, 4)  # how long they take is known from here on
         for number in range(trials):
-            what = list(kills)[number % len(kills)]
+            what = list(KILLS)[number % len(KILLS)]
             ids = [_short(scene) for _ in range(TASKS)]
             wait_until(lambda: len(scene.spans(ids)) >= STARTED, 60, f"{STARTED} have started")  # noqa: B023
-            kills[what](scene)
+            KILLS[what](scene)
             killed_s = boottime()
             killed[what] += 1
             scene.client.wait(ids, 120)
@@ -71,6 +66,13 @@ def _kill_keeper(scene: Scene) -> None:
 def _kill_master(scene: Scene) -> None:
     scene.cluster.daemons["master"].kill()
     scene.cluster.start_master("--lease-s", str(LEASE_S), "--stop-grace-s", "2", *BRISK)
+
+
+KILLS: Mapping[str, Callable[[Scene], None]] = {
+    "worker": _kill_worker,
+    "keeper": _kill_keeper,
+    "master": _kill_master,
+}
 
 
 def _went_behind(scene: Scene) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from crash.arrays import arrays
 from crash.clock_jump import clock_jump
 from crash.disk_full import disk_full
 from crash.every_write import every_write, write_errors
@@ -99,3 +100,8 @@ def test_tasks_that_wait_behind_others_run_once_when_something_is_killed() -> No
     row = short_tasks(3, seed=3)
     assert row.wrong == (), row.line()
     assert row.more["killed"] == {"worker": 1, "keeper": 1, "master": 1}
+
+
+def test_arrays_stay_within_their_limits_whatever_is_killed() -> None:
+    row = arrays(3, seed=3)
+    assert row.wrong == (), row.line()

@@ -1,7 +1,8 @@
 """This module is the truth of a crash campaign: what tasks themselves wrote, outside Ganger's storage.
 
 Every task of a campaign runs `SCRIPT`. It appends lines to one file: START when it begins, BEAT while it lives,
-END when it ends by itself, each with task, token, host, process id and the boot clock of the host.
+END when it ends by itself, each with task, token, host, process id and the boot clock of the host: at START that
+of its creation, by the kernel, for an interpreter takes its time until its first line.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ path, first_s, later_s, code = sys.argv[1], float(sys.argv[2]), float(sys.argv[3
 task, token = os.environ["GANGER_TASK_ID"], os.environ["GANGER_TOKEN"]
 file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 clock = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
-def say(what):
-    os.write(file, f"{{what}} {{task}} {{token}} {{socket.gethostname()}} {{os.getpid()}} {{clock():.6f}}\\n".encode())
-say("START")
+def say(what, at):
+    os.write(file, f"{{what}} {{task}} {{token}} {{socket.gethostname()}} {{os.getpid()}} {{at:.6f}}\\n".encode())
+ticks = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]) + 1
+say("START", min(clock(), ticks / os.sysconf("SC_CLK_TCK")))
 end = clock() + (first_s if token == "1" else later_s)
 while clock() < end:
     time.sleep(max(0.0, min({BEAT_S}, end - clock())))
-    say("BEAT")
-say("END")
+    say("BEAT", clock())
+say("END", clock())
 sys.exit(code)
 """
 
