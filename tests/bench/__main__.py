@@ -20,7 +20,7 @@ import psutil
 
 from bench import peers
 from bench.profiled import KINDS
-from bench.queueing import accept, depth
+from bench.queueing import accept, accept_array, depth, depth_array
 from bench.recovery import rerun, restart
 from bench.report import Line, progress, tell
 from bench.running import latency, latency_paused, noop, noop_no_planner, overtake
@@ -36,7 +36,9 @@ FIGURES: Mapping[str, Measure] = {
     "latency-paused": latency_paused,
     "overtake": overtake,
     "accept": accept,
+    "accept-array": accept_array,
     "depth": depth,
+    "depth-array": depth_array,
     "restart": restart,
     "rerun": rerun,
 }

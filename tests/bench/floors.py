@@ -43,15 +43,15 @@ def call_ms(cluster: Cluster, count: int) -> float:
         return statistics.median(_each_ms(count, lambda: stub.Check(health_pb2.HealthCheckRequest())))
 
 
-def row_us(folder: Path, count: int) -> float:
-    """Microseconds of a row of 300 bytes in SQLite, synced, so many rows in one transaction."""
+def row_us(folder: Path, count: int, group: int = ROW_GROUP) -> float:
+    """Microseconds of a row of 300 bytes in SQLite, synced; `group` rows are one transaction."""
     db = sqlite3.connect(folder / "floor.db", isolation_level=None)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("CREATE TABLE floor (id TEXT PRIMARY KEY, state TEXT, priority INT, at REAL, body BLOB)")
     began = time.perf_counter()
-    for start in range(0, count, ROW_GROUP):
-        rows = [(f"t{start + n:012d}", "PENDING", 50, 1.0, ROW) for n in range(ROW_GROUP)]
+    for start in range(0, count, group):
+        rows = [(f"t{start + n:012d}", "PENDING", 50, 1.0, ROW) for n in range(group)]
         db.execute("BEGIN IMMEDIATE")
         db.executemany("INSERT INTO floor VALUES (?,?,?,?,?)", rows)
         db.execute("COMMIT")

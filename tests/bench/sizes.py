@@ -15,6 +15,7 @@ class Sizes:
     flood: int = 10_000  # waiting tasks that urgent ones must overtake
     urgent: int = 20
     distinct: int = 100_000  # tasks that share nothing
+    arrays: int = 20  # of so many elements
     shallow: int = 1_000  # queue lengths to compare
     deep: int = 100_000
     warm: int = 200  # ends before the first reading
@@ -33,6 +34,7 @@ QUICK = Sizes(
     flood=1_000,
     urgent=5,
     distinct=10_000,
+    arrays=5,
     deep=10_000,
     windows=1,
     stored=1_000,

@@ -9,7 +9,7 @@ import pytest
 from bench.__main__ import main
 from bench.peers import ENVIRONMENTS
 from bench.profiled import KINDS, SHOWN
-from bench.queueing import accept, depth
+from bench.queueing import accept, accept_array, depth, depth_array
 from bench.recovery import rerun, restart
 from bench.running import noop, overtake
 from bench.sizes import Sizes
@@ -21,6 +21,7 @@ TINY = Sizes(
     flood=300,
     urgent=2,
     distinct=300,
+    arrays=2,
     shallow=40,
     deep=120,
     warm=20,
@@ -51,9 +52,16 @@ def test_urgent_tasks_are_measured_while_the_flood_waits() -> None:
 def test_what_waits_is_measured() -> None:
     accepted, memory = accept(TINY)
     assert (accepted["n"], memory["unit"]) == (300, "bytes/task")
-    wall, cpu = depth(TINY)
-    assert (wall["n"], cpu["n"]) == (20, 20)
-    assert wall["value"]
+    for figures in (depth(TINY), depth_array(TINY)):
+        wall, cpu = figures
+        assert (wall["n"], cpu["n"]) == (20, 20)
+        assert wall["value"]
+
+
+def test_arrays_are_accepted_and_measured() -> None:
+    accepted, memory = accept_array(TINY)
+    assert (accepted["n"], accepted["unit"], memory["unit"]) == (2, "ms", "bytes/array")
+    assert accepted["value"]
 
 
 def test_recoveries_are_measured() -> None:
