@@ -55,7 +55,7 @@ def items_of(master: ScriptedMaster, array_id: int) -> list[str]:
         ("0-9:3,20", "0-9:3,20"),
         (4, "0-3"),
         ([7, 1, 2], "1-2,7"),
-        (range(0, 6, 2), "0,2,4"),
+        (range(0, 6, 2), "0-4:2"),
         (Indices.first(2), "0-1"),
     ],
 )
