@@ -191,12 +191,12 @@ def task_rows(
     limit: int | None = None,
 ) -> Iterator[TaskRow]:
     """The rows of a list page by page, at most `limit`; nothing given stands for all."""
-    token, left = "", limit
-    while left is None or left > 0:
-        size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
-        page = calls.task_page(states, task_ids, size, token, array_id)
-        yield from page.rows
-        token = page.next_token
-        left = None if left is None else left - len(page.rows)
-        if not token:
-            return
+    named, left = sorted(set(task_ids), reverse=True), limit
+    for start in range(0, max(1, len(named)), PAGE_SIZE):
+        part, token, more = named[start : start + PAGE_SIZE], "", True
+        while more and (left is None or left > 0):
+            size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
+            page = calls.task_page(states, part, size, token, array_id)
+            yield from page.rows
+            token, more = page.next_token, bool(page.next_token)
+            left = None if left is None else left - len(page.rows)

@@ -144,8 +144,9 @@ class Client(ArrayClient):
     ) -> TaskState:
         """Cancel the task and return its state right after: CANCELLED, STOPPING, or how it had ended before.
 
-        Everything that it started gets `signal`, and SIGKILL after `grace`: seconds, or text such as "1h30m"; None
-        stands for the task's own, or the cluster's. Cancelling again makes a grace shorter, never longer.
+        Of an array, all elements that are not over are cancelled. Everything that it started gets `signal`, and SIGKILL
+        after `grace`: seconds, or text such as "1h30m"; None stands for the task's own, or the cluster's. Cancelling
+        again makes a grace shorter, never longer.
         """
         number = signal_number(signal)
         grace_s = None if grace is None else seconds(grace, "grace")
@@ -174,8 +175,8 @@ class Client(ArrayClient):
     ) -> Iterator[Event]:
         """Every event after `after_seq` (of `task_ids`, unless None), each once and in order, as they happen.
 
-        Never ends by itself; raises `WaitTimeout` after `timeout_s` seconds. Go on later, or in another process,
-        with the `seq` of the last event handled.
+        Elements of arrays that never began have none. Never ends by itself; raises `WaitTimeout` after `timeout_s`
+        seconds. Go on later, or in another process, with the `seq` of the last event handled.
         """
         if task_ids is not None and not task_ids:
             raise Invalid("task_ids is empty: no event would ever come; None asks for all", field="task_ids")

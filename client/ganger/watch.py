@@ -145,6 +145,9 @@ def _next_attempt(status: TaskStatus, token: int) -> int:
 
 
 def _await_attempt(calls: MasterCalls, status: TaskStatus, token: int) -> None:
-    for event in follow_events(calls, status.as_of_seq, [status.task.id]):
-        if event.token > token or event.state in TASK_FINAL:
+    """Return when there is another attempt, or there may be none any more: an element may end with its array's rest."""
+    task = status.task
+    watched = [task.id, task.array_id] if task.array_id else [task.id]
+    for event in follow_events(calls, status.as_of_seq, watched):
+        if event.token > token or event.state in TASK_FINAL or event.task_id == task.array_id:
             return

@@ -55,7 +55,7 @@ def items_of(master: ScriptedMaster, array_id: int) -> list[str]:
         ("0-9:3,20", "0-9:3,20"),
         (4, "0-3"),
         ([7, 1, 2], "1-2,7"),
-        (range(0, 6, 2), "0,2,4"),
+        (range(0, 6, 2), "0-4:2"),
         (Indices.first(2), "0-1"),
     ],
 )
@@ -190,6 +190,17 @@ def test_an_array_writes_nothing_itself(master: ScriptedMaster, client: Client) 
     master.run(2)
     master.write(2, b"out")
     assert [chunk.data for chunk in client.logs(2)] == [b"out"]
+
+
+def test_following_an_element_that_never_begins_ends_with_its_array(
+    master: ScriptedMaster, client: Client
+) -> None:
+    client.submit_array(["work"], 2)
+    script = in_background(
+        lambda: wait_until(lambda: master.requests["WatchEvents"]), lambda: master.arrays.close(1)
+    )
+    assert list(client.logs(3, follow=True)) == []
+    script.join()
 
 
 def in_background(*actions: Any) -> threading.Thread:

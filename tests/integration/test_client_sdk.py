@@ -176,6 +176,9 @@ def test_lists_come_page_by_page(master: ScriptedMaster, client: Client) -> None
     assert [row.task.id for row in client.tasks(limit=2)] == [2_300, 2_299]
     assert [row.task.id for row in client.tasks([TaskState.SUCCEEDED])] == [7]
     assert [row.task.id for row in client.tasks(task_ids=[3, 9])] == [9, 3]
+    assert [row.task.id for row in client.tasks(task_ids=range(1, 1_502))] == list(range(1_501, 0, -1))
+    assert max(len(request.task_ids) for request in master.requests["ListTasks"]) == 1_000
+    assert [row.task.id for row in client.tasks(task_ids=range(1, 1_502), limit=1_001)][-1] == 501
     assert list(client.tasks([])) == list(client.tasks(task_ids=[])) == []
     with pytest.raises(Invalid, match="task_ids is empty"):
         client.events(task_ids=[])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,9 @@ class Result:
 
 
 class Cli:
-    """Runs commands against one master, which has one worker."""
+    """Runs commands against one master."""
 
-    def __init__(self, master: ScriptedMaster, capture: pytest.CaptureFixture[bytes]) -> None:
+    def __init__(self, master: Any, capture: pytest.CaptureFixture[bytes]) -> None:
         self.master = master
         self._capture = capture
 
@@ -46,7 +47,7 @@ class Cli:
 
 @contextlib.contextmanager
 def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    """A command line in UTC, 100 seconds after the master's first moment."""
+    """A command line in UTC against a scripted master with one worker, 100 seconds after the master's first moment."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     for variable in _GIVEN:

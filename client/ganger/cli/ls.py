@@ -46,7 +46,7 @@ def ls(
     context: typer.Context,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these: 42 for the elements of the array 42.", metavar="[ID...]"),
+        typer.Argument(help="Only these: 42 for the elements of the array 42.", metavar="ID..."),
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="All tasks, however old.")] = False,
     state: Annotated[

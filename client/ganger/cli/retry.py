@@ -26,7 +26,7 @@ def retry(
     context: typer.Context,
     ids: IdsArgument,
     failed: Annotated[
-        bool, typer.Option("--failed", help="What failed, timed out or expired: always.")
+        bool, typer.Option("--failed", help="What failed, timed out or expired: the default.")
     ] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Also what was cancelled.")] = False,
     output: OutputOption = Output.TABLE,

@@ -47,13 +47,19 @@ class Indices:
 
     @classmethod
     def of(cls, indices: Iterable[int]) -> Indices:
-        """These distinct indices."""
+        """These distinct indices; those that follow a pattern become one run."""
         runs: list[range] = []
         for index in sorted(indices):
-            if runs and runs[-1].stop == index:
-                runs[-1] = range(runs[-1].start, index + 1)
+            last = runs[-1] if runs else range(0)
+            if len(last) == 1 or (last and index == last[-1] + last.step):
+                runs[-1] = range(last[0], index + 1, index - last[-1])
+            elif len(last) == 2 and last.step > 1:  # two are no pattern yet
+                runs[-1:] = [range(last[0], last[0] + 1), range(last[1], index + 1, index - last[1])]
             else:
                 runs.append(range(index, index + 1))
+        if runs and len(runs[-1]) == 2 and runs[-1].step > 1:
+            first, second = runs.pop()
+            runs += [range(first, first + 1), range(second, second + 1)]
         return cls(tuple(runs))
 
     def __str__(self) -> str:

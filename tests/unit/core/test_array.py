@@ -78,6 +78,26 @@ def test_as_many_elements_as_allowed_are_neither_written_nor_held_one_by_one() -
     assert (most.at(MOST_ELEMENTS - 1), most.position(7)) == (2 * MOST_ELEMENTS - 2, None)
 
 
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [
+        ([], ""),
+        ([5], "5"),
+        ([2, 1], "1-2"),
+        ([1, 3], "1,3"),
+        ([1, 3, 5], "1-5:2"),
+        ([1, 3, 4, 5, 9], "1,3-5,9"),
+        ([0, 5, 10, 11, 12, 20, 30, 40, 41, 43], "0-10:5,11-12,20-40:10,41,43"),
+        ([1, 2, 4, 6, 8], "1-2,4-8:2"),
+        (range(0, 2 * MOST_ELEMENTS, 2), f"0-{2 * MOST_ELEMENTS - 2}:2"),
+    ],
+)
+def test_listed_indices_are_said_briefly(listed: list[int], text: str) -> None:
+    found = Indices.of(listed)
+    assert str(found) == text
+    assert list(found) == sorted(listed)
+
+
 def test_items_have_an_address() -> None:
     items = Items.of(["a", "", "ü\n"])
     assert items.blob == b"a\0\0\xc3\xbc\n"
