@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ganger_core.domain.errors import Conflict, NotFound
-from ganger_master.store.database import check, open_reader, refuse_unfinished, refused
+from ganger_master.store.database import check, open_reader, refuse_unfinished, refused, sync
 
 
 def back_up(source: Path, target: Path, *, force: bool = False) -> int:
@@ -64,15 +64,6 @@ def put_in_place(draft: Path, target: Path) -> None:
     sync(draft)
     os.replace(draft, target)
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _refuse_existing(target: Path, force: bool) -> None:

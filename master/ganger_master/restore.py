@@ -16,9 +16,9 @@ from pathlib import Path
 
 from ganger_core import state_dir
 from ganger_core.domain.errors import Conflict, NotFound
-from ganger_master.backup import a_draft, copy, put_in_place, sync
+from ganger_master.backup import a_draft, copy, put_in_place
 from ganger_master.epochs import HOLD, NOTHING_RUNS, SKIP
-from ganger_master.store.database import NAME, RESTORING, check, migrate, open_reader
+from ganger_master.store.database import NAME, RESTORING, check, migrate, open_reader, sync
 
 RECORD = "restored.json"  # the numbers after the last restore, for when the database itself is lost
 NUMBERS = ("epoch", "next_task_id", "next_seq")

@@ -51,16 +51,16 @@ def open_writer(path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.C
         migrate(db, found)
         db.execute("BEGIN IMMEDIATE")  # whether it can be written shows now, not at the first commit
         db.execute("ROLLBACK")
-        _sync_folder(path.parent)  # its log is new in there, and SQLite forgives when that sync fails
+        sync(path.parent)  # its log is new in there, and SQLite forgives when that sync fails
     except (OSError, sqlite3.Error) as error:
         db.close()
         raise refused(path, error) from error
     return db
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the names of new files in it on disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Have what a file holds, or the names in a folder, on disk; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
