@@ -19,6 +19,7 @@ from ganger_core.rpc.channels import Target, unix_address
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings, add_flags, load
+from ganger_master.ageing import Ageing
 from ganger_master.cleanup import Cleanup, CleanupLoop, expire
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
@@ -52,7 +53,7 @@ class Master:
         token = state_dir.read_or_make_token(folder / "token")
         path = folder / NAME
         db, state = reader.open_store(path, settings.busy_timeout_s)
-        self.queue = TaskQueue()
+        self.queue = TaskQueue(Ageing(settings.ageing_per_hour, settings.ageing_most))
         self.registry = WorkerRegistry(
             suspect_after_s=settings.suspect_after_s, lost_after_s=settings.lost_after_s
         )

@@ -69,7 +69,7 @@ class Cycle:
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)
         slots = sum(max(0, left.slots) for left in free)
-        heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)))
+        heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)), now.wall_ms)
         if not heads.shapes:
             left = left_over(heads, None)
             behind = self._prefill(left, self._clock.now()) if left else 0
@@ -141,7 +141,8 @@ class Cycle:
                 Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
                 for task_id, before in fill(state, left, usable, now.wall_ms)
             ]
-            in_the_way = to_revoke(state, left, usable)
+            rank_of = partial(self._queue.ageing.rank_of, now_ms=now.wall_ms)
+            in_the_way = to_revoke(state, left, usable, rank_of)
             return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
 
         applied = self._engine.apply_with(decide, now)

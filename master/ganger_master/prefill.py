@@ -6,14 +6,15 @@ What is behind an attempt starts with its capacity when it is over (see `lanes`)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ganger_core.domain.plan import Plan
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Attempt, AttemptRef
+from ganger_core.domain.task import Attempt, AttemptRef, Task
 from ganger_core.domain.task import Lane as LaneKey
+from ganger_master.ageing import Rank
 from ganger_master.arrays import find
 from ganger_master.handing import is_over_its_limit, may_revoke
 from ganger_master.lanes import Lane
@@ -26,12 +27,13 @@ OVERDUE_MS = 5_000  # what has been behind for so long is asked for again
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Waiting tasks of one bucket, in rank order, that the plan could not place.
+    """Waiting tasks of one bucket, in rank order, that the plan could not place; `rank` is that of the first.
 
     Those that are `limited` could not have capacity if there were any: their array runs as many as it may.
     """
 
     key: BucketKey
+    rank: Rank
     task_ids: tuple[int, ...]
     limited: bool = False
 
@@ -39,14 +41,14 @@ class Left:
 def left_over(heads: Heads, plan: Plan | None) -> list[Left]:
     """What the plan, if there was one, could not place, in rank order."""
     placed = {assignment.task_id for assignment in plan.assignments} if plan else set()
-    runs = [
-        Left(key, tuple([task_id for task_id in shape.task_ids if task_id not in placed]))
-        for key, shape in zip(heads.keys, heads.shapes, strict=True)
-    ]
-    runs += [Left(key, task_ids, limited=True) for key, task_ids in heads.limited]
-    return sorted(
-        (run for run in runs if run.task_ids), key=lambda run: _rank(run.key.priority, run.task_ids[0])
-    )
+    found = []
+    for key, ranks in zip(heads.keys, heads.ranks, strict=True):
+        waiting = [rank for rank in ranks if rank.task_id not in placed]
+        if waiting:
+            found.append(Left(key, waiting[0], tuple([rank.task_id for rank in waiting])))
+    for key, ranks in heads.limited:
+        found.append(Left(key, ranks[0], tuple([rank.task_id for rank in ranks]), limited=True))
+    return sorted(found, key=lambda left: left.rank)
 
 
 def is_low(behind: int, most: int) -> bool:
@@ -100,20 +102,18 @@ def fill(
             above.append(bucket.key.request)
 
 
-def to_revoke(state: State, left: Sequence[Left], usable: Mapping[str, Resources]) -> Iterator[AttemptRef]:
+def to_revoke(
+    state: State, left: Sequence[Left], usable: Mapping[str, Resources], rank_of: Callable[[Task], Rank]
+) -> Iterator[AttemptRef]:
     """Attempts that are behind others where a waiting task of a higher rank could run."""
-    ranked = [
-        (_rank(bucket.key.priority, bucket.task_ids[0]), bucket.key.request)
-        for bucket in left
-        if not bucket.limited
-    ]
+    above = [(bucket.rank, bucket.key.request) for bucket in left if not bucket.limited]
     for ref in state.lanes.behind():
         attempt, task = state.attempts[ref.task_id], state.tasks[ref.task_id]
         capacity = usable.get(attempt.worker_id)
         if capacity is None or not may_revoke(attempt):
             continue
-        mine = _rank(task.spec.priority, task.id)
-        for rank, request in ranked:
+        mine = rank_of(task)
+        for rank, request in above:
             if rank >= mine:
                 break
             if request.fits(capacity):
@@ -134,7 +134,3 @@ def _recent(state: State, lane: Lane, now_ms: int) -> Iterator[Attempt]:
         attempt = state.attempts[ref.task_id]
         if now_ms - max(attempt.assigned_ms, attempt.started_ms) <= RECENT_MS:
             yield attempt
-
-
-def _rank(priority: int, task_id: int) -> tuple[int, int]:
-    return -priority, task_id

@@ -1,7 +1,8 @@
 """This module keeps what waits: tasks in buckets of the same owner, shape and priority.
 
-The order is total: higher priority first, then lower task id (ids are given in order of submission, so a
-task that returns to the queue takes its old place). A bucket that the last plan could not place is parked
+The order is total: higher priority first, to which age adds up to a cap, then lower task id (ids are given in order
+of submission, so a task that returns to the queue takes its old place). In a bucket all age alike: what it is sorted
+by never changes. A bucket that the last plan could not place is parked
 with its reason until capacity comes free, so that blocked work never hides the rest. An array has a bucket of its
 own; elements without a record are a range of ids in it, whatever their number.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Lane, Task
+from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.locks import QUEUE_RANK, RankedLock
 
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
@@ -55,8 +57,9 @@ class Heads:
 
     keys: tuple[BucketKey, ...]
     shapes: tuple[ShapeDemand, ...]
+    ranks: tuple[tuple[Rank, ...], ...]  # of the tasks of each
     generation: int
-    limited: tuple[tuple[BucketKey, tuple[int, ...]], ...] = ()
+    limited: tuple[tuple[BucketKey, tuple[Rank, ...]], ...] = ()
 
 
 class _Room(NamedTuple):
@@ -68,9 +71,10 @@ class _Room(NamedTuple):
 
 class _Bucket:
     def __init__(self) -> None:
-        self._ids: OrderedDict[int, None] = OrderedDict()
+        self._ids: OrderedDict[int, int] = OrderedDict()  # with the moment of their submission
         self._sorted = True
         self._rest = range(0)  # elements without a record
+        self._rest_ms = 0  # the moment of their submission
         self._begun: set[int] = set()  # of these, those that have one meanwhile
         self.parked = ""  # why the last plan left it out; empty: it may be planned
 
@@ -80,14 +84,14 @@ class _Bucket:
     def __contains__(self, task_id: int) -> bool:
         return task_id in self._ids or (task_id in self._rest and task_id not in self._begun)
 
-    def set_rest(self, rest: range) -> None:
+    def set_rest(self, rest: range, submitted_ms: int = 0) -> None:
         """These elements wait, none of which has a record yet."""
-        self._rest, self._begun = rest, set()
+        self._rest, self._rest_ms, self._begun = rest, submitted_ms, set()
 
-    def add(self, task_id: int) -> None:
+    def add(self, task_id: int, submitted_ms: int) -> None:
         if self._sorted and self._ids and next(reversed(self._ids)) > task_id:
             self._sorted = False
-        self._ids[task_id] = None
+        self._ids[task_id] = submitted_ms
 
     def remove(self, task_id: int) -> None:
         if task_id in self._ids:
@@ -98,21 +102,22 @@ class _Bucket:
             self._begun.remove(self._rest[0])
             self._rest = self._rest[1:]
 
-    def in_order(self) -> Iterator[int]:
-        """Those with records come first: the others have been passed by none."""
+    def in_order(self) -> Iterator[tuple[int, int]]:
+        """Who waits, with the moment of submission, by id."""
         if not self._sorted:
-            self._ids = OrderedDict.fromkeys(sorted(self._ids))
+            self._ids = OrderedDict(sorted(self._ids.items()))
             self._sorted = True
         if not self._rest:
-            return iter(self._ids)
-        rest = (task_id for task_id in self._rest if task_id not in self._begun)
-        return heapq.merge(self._ids, rest) if self._ids else rest
+            return iter(self._ids.items())
+        rest = ((task_id, self._rest_ms) for task_id in self._rest if task_id not in self._begun)
+        return heapq.merge(self._ids.items(), rest) if self._ids else rest
 
 
 class TaskQueue:
     """The waiting tasks, behind one mutex and one condition; the scheduler blocks in `wait_for_work`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ageing: Ageing = NO_AGEING) -> None:
+        self.ageing = ageing
         self._mutex = RankedLock(QUEUE_RANK)
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
         self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
@@ -137,7 +142,7 @@ class TaskQueue:
                 if task.array is not None:
                     self._push_rest_locked(task, key)
                 else:
-                    self._buckets.setdefault(key, _Bucket()).add(task.id)
+                    self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
                     self._bucket_of[task.id] = key
                 if task.spec.limits.queue_s and task.id not in self._limited:
                     late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
@@ -234,10 +239,10 @@ class TaskQueue:
                 self._unpark_locked()
             self._woken = False
 
-    def heads(self, limit: int) -> Heads:
-        """The first `limit` plannable tasks in rank order."""
+    def heads(self, limit: int, now_ms: int) -> Heads:
+        """The first `limit` plannable tasks in rank order as of `now_ms`."""
         with self._mutex:
-            return self._heads_locked(limit)
+            return self._heads_locked(limit, now_ms)
 
     def wake(self) -> None:
         """Make the scheduler look again now."""
@@ -248,7 +253,7 @@ class TaskQueue:
         assert task.array is not None, task
         first = task.id + 1
         bucket = self._buckets.setdefault(key, _Bucket())
-        bucket.set_rest(range(first, first + len(task.array)))
+        bucket.set_rest(range(first, first + len(task.array)), task.submitted_ms)
         self._arrays[task.id] = key
         insort(self._array_ids, task.id)
 
@@ -276,34 +281,44 @@ class TaskQueue:
         for bucket in self._buckets.values():
             bucket.parked = ""
 
-    def _heads_locked(self, limit: int) -> Heads:
-        runs: list[tuple[BucketKey, list[int]]] = []
+    def _heads_locked(self, limit: int, now_ms: int) -> Heads:
+        runs: list[tuple[BucketKey, list[Rank]]] = []
         limited = []
         streams = []
         for key, bucket in self._buckets.items():
             room = self._rooms.get(key.array_id)
             if room is not None:
-                behind = tuple(islice(bucket.in_order(), room.left, room.left + most_behind(room.most)))
-                if behind:
-                    limited.append((key, behind))
+                beyond = islice(bucket.in_order(), room.left, room.left + most_behind(room.most))
+                ranks = tuple([rank for rank, _ in self._ranked(key, beyond, now_ms)])
+                if ranks:
+                    limited.append((key, ranks))
             if not bucket.parked and (room is None or room.left):
-                streams.append(self._ranked(key, bucket, room.left if room else None))
-        for taken, (_, task_id, key) in enumerate(heapq.merge(*streams, key=lambda entry: entry[:2])):
+                waiting = islice(bucket.in_order(), room.left if room else None)
+                streams.append(self._ranked(key, waiting, now_ms))
+        for taken, (rank, key) in enumerate(heapq.merge(*streams, key=lambda entry: entry[0])):
             if taken == limit:
                 break
             if not runs or runs[-1][0] != key:
                 runs.append((key, []))
-            runs[-1][1].append(task_id)
+            runs[-1][1].append(rank)
         return Heads(
-            keys=tuple(key for key, _ in runs),
-            shapes=tuple(ShapeDemand(key.request, key.priority, tuple(ids)) for key, ids in runs),
+            keys=tuple([key for key, _ in runs]),
+            shapes=tuple(
+                [
+                    ShapeDemand(key.request, key.priority, tuple([r.task_id for r in ranks]))
+                    for key, ranks in runs
+                ]
+            ),
+            ranks=tuple([tuple(ranks) for _, ranks in runs]),
             generation=self._generation,
             limited=tuple(limited),
         )
 
-    @staticmethod
-    def _ranked(key: BucketKey, bucket: _Bucket, most: int | None) -> Iterator[tuple[int, int, BucketKey]]:
-        return ((-key.priority, task_id, key) for task_id in islice(bucket.in_order(), most))
+    def _ranked(
+        self, key: BucketKey, waiting: Iterable[tuple[int, int]], now_ms: int
+    ) -> Iterator[tuple[Rank, BucketKey]]:
+        rank, priority = self.ageing.rank, key.priority
+        return ((rank(priority, submitted_ms, task_id, now_ms), key) for task_id, submitted_ms in waiting)
 
 
 def most_behind(running: int) -> int:

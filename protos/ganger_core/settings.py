@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganger_core.domain.errors import Invalid
-from ganger_core.domain.validate import check_worker_name, parse_cpus, parse_duration, parse_memory
+from ganger_core.domain.validate import (
+    MAX_PRIORITY,
+    check_worker_name,
+    parse_cpus,
+    parse_duration,
+    parse_memory,
+)
 from ganger_core.rpc.addresses import Target, check_address, is_loopback, split_host_port, unix_address
 from ganger_core.state_dir import read_token
 
@@ -50,6 +56,12 @@ def _seconds(text: str) -> float:
     if seconds < 0.01:
         raise Invalid(f"{text!r} is below the least, 0.01 s")
     return seconds
+
+
+def _points(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text, re.ASCII) or float(text) > MAX_PRIORITY:
+        raise Invalid(f"{text!r} is no number of points from 0 to {MAX_PRIORITY}, such as 1 or 0.5")
+    return float(text)
 
 
 def _at_least_a_day(text: str) -> float:
@@ -105,6 +117,10 @@ class MasterSettings:
     listen: str = _setting(_listen, "HOST:PORT to listen on beside the Unix socket; callers need the token")
     planner: str = _setting(_address, "address of the planner", show="the planner of this state folder")
     cycle_every_s: float = _setting(_seconds, "longest time between two scheduling cycles", 5.0)
+    ageing_per_hour: float = _setting(
+        _points, "points of priority that an hour of waiting adds; 0: none", 1.0
+    )
+    ageing_most: float = _setting(_points, "points of priority that waiting can add at most", 20.0)
     plan_deadline_s: float = _setting(_seconds, "time a planner has for one plan", 1.0)
     heartbeat_every_s: float = _setting(_seconds, "time between two heartbeats of a worker", 5.0)
     suspect_after_s: float = _setting(_seconds, "silence after which a worker gets no new work", 15.0)

@@ -12,12 +12,13 @@ from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
+from ganger_master.ageing import Ageing
 from ganger_master.queue import BucketKey, TaskQueue, most_behind
 
 
-def a_task(task_id: int, owner: str, cpus: int, priority: int, array_id: int = 0) -> Task:
+def a_task(task_id: int, owner: str, cpus: int, priority: int, at_ms: int, array_id: int = 0) -> Task:
     spec = TaskSpec(("true",), resources=Resources(cpus * 1000, 0, 1), priority=priority)
-    return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=0, array_id=array_id)
+    return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=at_ms, array_id=array_id)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -28,7 +29,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = TaskQueue()
+        self.ageing = Ageing(per_hour=10.0, most=45.0)
+        self.queue = TaskQueue(self.ageing)
+        self.now_ms = 1_000
         self.waiting: dict[int, Task] = {}
         self.known: dict[int, Task] = {}
         self.parked: set[BucketKey] = set()
@@ -45,8 +48,10 @@ class QueueMachine(RuleBasedStateMachine):
     def submit_array(self, priority: int, count: int, room: tuple[int, int] | None) -> None:
         array_id = self.next_id
         self.next_id += count + 1
-        task = replace(a_task(array_id, "a", 1, priority), array=Array(Indices.first(count)))
-        elements = [a_task(array_id + n, "a", 1, priority, array_id) for n in range(1, count + 1)]
+        task = replace(a_task(array_id, "a", 1, priority, self.now_ms), array=Array(Indices.first(count)))
+        elements = [
+            a_task(array_id + n, "a", 1, priority, self.now_ms, array_id) for n in range(1, count + 1)
+        ]
         self.known.update((each.id, each) for each in elements)
         self.waiting.update((each.id, each) for each in elements)
         self.untouched[array_id] = {each.id for each in elements}
@@ -78,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from("ab"), cpus=st.integers(1, 3), priority=st.sampled_from([10, 50, 90]))
     def submit(self, owner: str, cpus: int, priority: int) -> None:
-        task = a_task(self.next_id, owner, cpus, priority)
+        task = a_task(self.next_id, owner, cpus, priority, self.now_ms)
         self.next_id += 1
         self.known[task.id] = self.waiting[task.id] = task
         self.queue.push([task])
@@ -111,7 +116,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def park(self, data: st.DataObject) -> None:
         key = BucketKey.of(self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))])
-        self.queue.park([(key, "no room")], self.queue.heads(1).generation)
+        self.queue.park([(key, "no room")], self.queue.heads(1, self.now_ms).generation)
         self.parked.add(key)
         self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
 
@@ -119,7 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def park_by_a_plan_that_took_too_long(self) -> None:
         """Capacity came free while it was made: its reasons are old, nothing is parked."""
-        heads = self.queue.heads(10_000)
+        heads = self.queue.heads(10_000, self.now_ms)
         self.free()
         self.queue.park([(key, "no room") for key in heads.keys], heads.generation)
 
@@ -137,6 +142,10 @@ class QueueMachine(RuleBasedStateMachine):
             self.parked.clear()
         self.woken = False
 
+    @rule(hours=st.floats(0, 3))
+    def time_goes_by(self, hours: float) -> None:
+        self.now_ms += round(hours * 3_600_000)
+
     @rule(limit=st.integers(0, 6))
     def some_heads(self, limit: int) -> None:
         self.check(limit)
@@ -146,7 +155,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.check(10_000)
 
     def check(self, limit: int) -> None:
-        plain = sorted(self.waiting.values(), key=lambda task: (-task.spec.priority, task.id))
+        plain = sorted(self.waiting.values(), key=lambda task: self.ageing.rank_of(task, self.now_ms))
         plannable: list[int] = []
         limited: dict[int, list[int]] = {}
         seen: Counter[int] = Counter()
@@ -157,12 +166,15 @@ class QueueMachine(RuleBasedStateMachine):
                 limited.setdefault(task.array_id, []).append(task.id)
             elif BucketKey.of(task) not in self.parked:
                 plannable.append(task.id)
-        heads = self.queue.heads(limit)
+        heads = self.queue.heads(limit, self.now_ms)
         assert [task_id for shape in heads.shapes for task_id in shape.task_ids] == plannable[:limit]
         for key, shape in zip(heads.keys, heads.shapes, strict=True):
             assert {BucketKey.of(self.waiting[task_id]) for task_id in shape.task_ids} == {key}
             assert (shape.request, shape.priority) == (key.request, key.priority)
-        assert {key.array_id: list(ids) for key, ids in heads.limited} == {
+        assert [[rank.task_id for rank in ranks] for ranks in heads.ranks] == [
+            list(shape.task_ids) for shape in heads.shapes
+        ]
+        assert {key.array_id: [rank.task_id for rank in ranks] for key, ranks in heads.limited} == {
             array_id: ids[: most_behind(self.rooms[array_id][1])] for array_id, ids in limited.items()
         }
         for task in self.waiting.values():

@@ -47,6 +47,8 @@ def test_defaults(tmp_path: Path) -> None:
         listen="",
         planner="",
         cycle_every_s=5.0,
+        ageing_per_hour=1.0,
+        ageing_most=20.0,
         plan_deadline_s=1.0,
         heartbeat_every_s=5.0,
         suspect_after_s=15.0,

@@ -17,7 +17,7 @@ def a_task(task_id: int, cpus: int = 1) -> Task:
 
 
 def ids(queue: TaskQueue) -> list[int]:
-    return [task_id for shape in queue.heads(100).shapes for task_id in shape.task_ids]
+    return [task_id for shape in queue.heads(100, 0).shapes for task_id in shape.task_ids]
 
 
 def test_a_push_wakes_the_waiting_scheduler() -> None:
@@ -48,7 +48,7 @@ def test_a_wait_in_vain_looks_at_parked_tasks_again() -> None:
     queue = TaskQueue()
     queue.push([a_task(1)])
     queue.wait_for_work(60)
-    queue.park([(BucketKey.of(a_task(1)), "no room")], queue.heads(1).generation)
+    queue.park([(BucketKey.of(a_task(1)), "no room")], queue.heads(1, 0).generation)
     assert ids(queue) == []
     queue.wait_for_work(0.01)
     assert ids(queue) == [1]
@@ -58,7 +58,7 @@ def test_a_parked_shape_does_not_hide_the_rest_and_wakes_the_scheduler_for_it() 
     queue = TaskQueue()
     queue.push([a_task(1, cpus=64), a_task(2)])
     queue.wait_for_work(60)
-    queue.park([(BucketKey.of(a_task(1, cpus=64)), "too large")], queue.heads(1).generation)
+    queue.park([(BucketKey.of(a_task(1, cpus=64)), "too large")], queue.heads(1, 0).generation)
     queue.wait_for_work(60)  # returns at once: task 2 is left to plan
     assert ids(queue) == [2]
     assert queue.reason(1) == "too large"
@@ -67,7 +67,7 @@ def test_a_parked_shape_does_not_hide_the_rest_and_wakes_the_scheduler_for_it() 
 def test_reasons_from_before_capacity_came_free_do_not_park() -> None:
     queue = TaskQueue()
     queue.push([a_task(1)])
-    generation = queue.heads(1).generation
+    generation = queue.heads(1, 0).generation
     queue.unpark_all()  # while the plan was made
     queue.park([(BucketKey.of(a_task(1)), "no room")], generation)
     assert ids(queue) == [1]
