@@ -182,6 +182,26 @@ def test_what_failed_is_run_again_with_its_items(cli: Cli, client: Client, tmp_p
     assert cli("wait", one.out.strip()).code == 0
 
 
+def test_an_array_goes_on_over_a_restart_of_the_master(
+    cluster: Cluster, cli: Cli, client: Client, tmp_path: Path
+) -> None:
+    gate, waits = a_gate(tmp_path)
+    items = ["one", "", "three", "four"]
+    command = ["sh", "-c", f'{waits}; printf %s "$GANGER_ARRAY_ITEM"']
+    array_id = client.submit_array(command, "3-6", items=items, max_parallel=1)
+    wait_until(lambda: counts(client, array_id).get(TaskState.RUNNING) == 1, WAIT_S)
+    client.cancel(array_id + 3)
+    cluster.daemons["master"].kill()
+    cluster.start_master()
+    assert cli("show", f"{array_id}.6").out.splitlines()[2].startswith("state      PENDING")
+    with gate.open("w") as opened:
+        opened.write("go\n" * 3)
+        opened.flush()
+        (element, array) = client.wait([array_id + 4, array_id], timeout_s=WAIT_S)
+    assert (element.state, array.state) == (TaskState.SUCCEEDED, TaskState.CANCELLED)
+    assert list(output(client, array_id).values()) == [b"one", b"", b"", b"four"]
+
+
 def test_the_rest_is_not_run_after_too_many_failures(cli: Cli, client: Client) -> None:
     command = "test $GANGER_ARRAY_INDEX != 0 || exit 9; exec sleep 600"
     array_id = submitted(cli, "--array", "0-999%1", "--max-fails", "0", "--", "sh", "-c", command)

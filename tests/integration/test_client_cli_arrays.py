@@ -148,6 +148,9 @@ def test_ls_of_a_long_array_shows_some_of_it(master: ScriptedMaster, cli: Cli) -
     everything = cli("ls", "1", "-q", "--all")
     assert everything.out.split() == [f"1.{index}" for index in range(99, -1, -1)]
     assert everything.err == ""
+    asked = len(master.requests["ListTasks"])
+    assert cli("ls", "1", "-s", "expired").err == "no such tasks\n"
+    assert len(master.requests["ListTasks"]) == asked + 1  # for the array, which has none
 
 
 SHOW = """\

@@ -114,7 +114,8 @@ def _named(
         if array is None:
             found = [row] if not states or row.task.state in states else []
         elif states or everything:
-            found = list(client.tasks(states or None, array=row.task.id))
+            there = [state for state, count in array.counts if count and state in states]
+            found = list(client.tasks(there if states else None, array=row.task.id))
         else:
             found = _some_elements(client, row.task.id, array)
             if len(found) < len(array):
