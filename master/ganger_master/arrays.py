@@ -155,8 +155,10 @@ def close(
     task = replace(task, array=replace(task.array, closed=closed), reason=why, version=task.version + 1)
     if living and task.state is not TaskState.STOPPING:
         put(state, change, replace(task, state=TaskState.STOPPING), now)
+    elif state.arrays.get(task.id).open:
+        put(state, change, task, now)  # whoever waits for what never began hears of it now
     else:
-        change.tasks.append(task)
+        change.tasks.append(task)  # it is over, which `follow` tells
     return change
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from ganger_core.domain.array import Items
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import Outcome, OutcomeKind, Task
+from ganger_core.domain.task import Outcome, Task
 
 NO_CODE = 125  # what an end without an exit code counts as, beside those that have one
 
@@ -56,7 +56,7 @@ class Elements:
             self.open.add(task.id)
             return
         self.open.discard(task.id)
-        if task.state is TaskState.SUCCEEDED or task.outcome is None:
+        if task.state in (TaskState.SUCCEEDED, TaskState.CANCELLED) or task.outcome is None:
             return
         if self.worst is None or _code(task.outcome) > _code(self.worst):
             self.worst = task.outcome
@@ -103,6 +103,4 @@ class Arrays:
 
 
 def _code(outcome: Outcome) -> int:
-    return (
-        NO_CODE if outcome.exit_code is None or outcome.kind is OutcomeKind.CANCELLED else outcome.exit_code
-    )
+    return NO_CODE if outcome.exit_code is None else outcome.exit_code

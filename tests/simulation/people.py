@@ -13,10 +13,10 @@ from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWork
 from ganger_core.wire.v1 import task_pb2, worker_pb2
 from simulation.disk import Violation
 from simulation.host import Host, Program
+from simulation.sweeps import Sweeps
 from simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
-    from simulation.sweeps import Sweeps
     from simulation.world import World
 
 CALL_S = 10.0
@@ -43,11 +43,8 @@ class People:
             self.waiting += count
             for number in range(count):
                 self.proc.later(begins_s, self._begin_short, f"b{number}", cancels / 4)
+        self.sweeps = Sweeps(world, self.proc, over_s, self.cancel)
         self.proc.spawn(self._watch(), "watch")
-
-    def join(self, sweeps: Sweeps) -> None:
-        """Some of them submit arrays."""
-        self.sweeps = sweeps
 
     def _begin(self, label: str, cancels: float) -> None:
         self.proc.spawn(self._one(label, self._program(label), cancels), label)

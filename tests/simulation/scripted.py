@@ -87,7 +87,7 @@ class ScriptedWorld(World):
         self.outcome: list[str] = []
         self.network = ScriptedNetwork(self)
         self.settings = Settings(lease_s=said["lease"])
-        self.has_bursts = False
+        self.has_bursts = self.has_arrays = False
         self.commit_takes_s = COMMIT_S
         capacity = Resources(round(said["cpus"] * 1000), 2**30, 16)
         self.master_host = self._host("master", Resources(1, 1, 1))
@@ -164,7 +164,7 @@ class ScriptedWorld(World):
 
     async def _cancel(self, label: str) -> None:
         task_id = self.disk.ids[label]
-        await self.people._cancel(task_id)
+        await self.people.cancel(task_id)
         self.outcome.append(f"{self.loop.now:5.0f} cancel of {label} acknowledged")
 
     def _do_kill(self, step: Step) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganger_core.convert.task import array_to_proto, spec_to_proto
@@ -16,6 +16,7 @@ from ganger_core.wire.v1 import task_pb2
 from ganger_master.state import State
 from simulation.disk import Violation
 from simulation.host import Program, Run
+from simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -23,19 +24,25 @@ if TYPE_CHECKING:
 CALL_S = 10.0
 STEP = 3  # between two indices
 
+Cancel = Callable[[int], Awaitable[None]]
+"""Cancels a task until that is acknowledged."""
+
 
 class Sweeps:
     """Some arrays of one world. `cancelled` has the tokens of their elements when their cancel was acknowledged."""
 
-    def __init__(self, world: World, over_s: float, cancels: float) -> None:
+    def __init__(self, world: World, proc: Process, over_s: float, cancel: Cancel) -> None:
         self._world = world
         self._rng = world.arrays_rng
+        self._proc = proc
+        self._cancel = cancel
         self._limits: dict[str, list[float]] = {}  # by label, all that may be in force
         self.waiting = self._rng.randint(1, 2) if world.has_arrays else 0
         self.acknowledged: dict[str, int] = {}
         self.cancelled: dict[int, dict[int, int]] = {}
+        cancels = self._rng.choice((0, 0.4))
         for number in range(self.waiting):
-            world.people.proc.later(self._rng.random() * over_s, self._begin, f"a{number}", cancels)
+            proc.later(self._rng.random() * over_s, self._begin, f"a{number}", cancels)
 
     def may_begin(self, run: Run, task: Task, living: Sequence[int]) -> None:
         """An element begins, while these elements of its array live."""
@@ -61,12 +68,11 @@ class Sweeps:
                 raise Violation(f"I18 array {task.id} says {array.counts}, its elements {counts}")
 
     def _begin(self, label: str, cancels: float) -> None:
-        proc = self._world.people.proc
-        proc.spawn(self._one(label, cancels), label)
+        self._proc.spawn(self._one(label, cancels), label)
 
     async def _one(self, label: str, cancels: float) -> None:
         """Submit until it is acknowledged; then change the limit, and perhaps cancel."""
-        rng, proc = self._rng, self._world.people.proc
+        rng, proc = self._rng, self._proc
         longest = rng.choice((0.01, 0.3, 0.3, 0.6, 20.0))
         program = Program(
             label, round(rng.random() * longest, 3) + 0.001, rng.choice((0, 0, 7)), cpu_milli=500
@@ -85,10 +91,10 @@ class Sweeps:
             await self._update(label, task_id, rng.choice((0, 1, 2, 4)), f"{label}u{number}")
         if rng.random() < cancels:
             await proc.sleep(rng.random() * 10)
-            await self._world.people.cancel(task_id + 1 + rng.randrange(count))
+            await self._cancel(task_id + 1 + rng.randrange(count))
         if rng.random() < cancels:
             await proc.sleep(rng.random() * 10)
-            await self._world.people.cancel(task_id)
+            await self._cancel(task_id)
             tokens = {t.id: t.token for t in self._world.disk.tasks.values() if t.array_id == task_id}
             self.cancelled[task_id] = tokens
 
@@ -115,14 +121,13 @@ class Sweeps:
             self._limits[label] = [limit or math.inf]
 
     async def _until_answered(self, method: str, request: Any) -> Any:
-        people = self._world.people
         while True:
             try:
-                return await self._world.network.call(people.proc, method, request, CALL_S)
+                return await self._world.network.call(self._proc, method, request, CALL_S)
             except Conflict:
                 raise
             except GangerError:
-                await people.proc.sleep(0.1 + self._rng.random() * 3)
+                await self._proc.sleep(0.1 + self._rng.random() * 3)
 
 
 def add_up(state: State, queue: Any) -> None:

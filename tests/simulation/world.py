@@ -23,7 +23,6 @@ from simulation.master import MasterDaemon
 from simulation.network import Network
 from simulation.people import PEOPLE_HOST, People
 from simulation.settings import Settings
-from simulation.sweeps import Sweeps
 from simulation.virtual_loop import VirtualLoop
 from simulation.worker import WorkerDaemon
 
@@ -76,7 +75,6 @@ class World:
         self.people = People(
             self, people_host, self.rng.randint(3, 14), self._faults_s, self.rng.choice((0, 0.4))
         )
-        self.people.join(Sweeps(self, self._faults_s, self.arrays_rng.choice((0, 0.4))))
         self.start_master()
         for host in self.hosts:
             self.start_worker(host)

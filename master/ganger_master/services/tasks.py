@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
-from ganger_core.domain.array import MOST_ELEMENTS
+from ganger_core.domain.array import MOST_ELEMENTS, Array, Items
 from ganger_core.domain.clock import Clock
-from ganger_core.domain.errors import Invalid, NotFound
+from ganger_core.domain.errors import GangerError, Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
@@ -104,8 +104,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
             self._disk.check()
             if array.items:
-                blob = self._uploads.take(key.owner, array.items)
-                items = await self._read(checked_items, blob, array.items, len(array))
+                items = await self._items(key.owner, array)
         applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
         task_id = applied.only()
         await self._gate.passed(applied.ticket)
@@ -316,6 +315,15 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         await self._gate.passed(applied.ticket)
         assert isinstance(first, int)
         return first
+
+    async def _items(self, owner: str, array: Array) -> Items:
+        """The items that were put for this array; what is wrong with them is not kept."""
+        blob = self._uploads.take(owner, array.items)
+        try:
+            return await self._read(checked_items, blob, array.items, len(array))
+        except GangerError:
+            self._uploads.drop(owner, array.items)
+            raise
 
     async def _find(self, task_id: int) -> tuple[Task, Attempt | None, int]:
         """The task, its newest attempt if in memory, and the last event contained; durable, and the caller's own."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ganger_core.domain.array import Items
+from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task
 from ganger_master.arrays import element
 from ganger_master.state import State
@@ -39,34 +40,58 @@ def array_of(db: sqlite3.Connection, task_id: int) -> Task | None:
     return task if task and task.array is not None and task_id <= task.id + len(task.array) else None
 
 
-def untouched(db: sqlite3.Connection, array: Task, ids: Iterable[int]) -> Iterator[Task]:
+class ItemsOf:
+    """Reads items by their digest; those read last are kept, for whoever reads page after page."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[str, Items | None] = ("", None)
+
+    def __call__(self, db: sqlite3.Connection, digest: str) -> Items | None:
+        kept, items = self._kept
+        if kept != digest:
+            items = _items(db, digest)
+            self._kept = digest, items
+        return items
+
+
+def untouched(db: sqlite3.Connection, array: Task, ids: Iterable[int], items_of: ItemsOf) -> Iterator[Task]:
     """These elements, which have no rows: those that were never begun. The others are forgotten."""
     assert array.array is not None, array
-    items: Items | None = None
     for task_id in ids:
         position = task_id - array.id - 1
         if array.is_final and position < array.array.made:
             continue
-        items = items or _items(db, array.array.items)
-        yield element(array, position, items)
+        yield element(array, position, items_of(db, array.array.items))
 
 
-def elements(db: sqlite3.Connection, array: Task, before: int) -> Iterator[tuple[Task, str]]:
-    """The elements with an id below `before`, the highest first, each with its newest attempt's worker."""
+def elements(
+    db: sqlite3.Connection, array: Task, before: int, states: Collection[TaskState], items_of: ItemsOf
+) -> Iterator[tuple[Task, str]]:
+    """The elements in these states (none: in all) with an id below `before`, the highest first.
+
+    Each comes with its newest attempt's worker.
+    """
     assert array.array is not None, array
     high = min(before, array.id + 1 + len(array.array))
+    if states and (array.array.closed or TaskState.PENDING) not in states:
+        marks = ", ".join("?" * len(states))
+        where = f"t.id > ? AND t.id < ? AND t.state IN ({marks}) ORDER BY t.id DESC"
+        values = (array.id, high, *(state.value for state in states))
+        for row in db.execute(f"{_WITH_WORKERS} WHERE {where}", values):
+            yield rows.task_from_row(row[:-1]), row[-1]
+        return
     while high > array.id + 1:
         low = max(array.id + 1, high - CHUNK)
         found = {
             row[0]: row for row in db.execute(f"{_WITH_WORKERS} WHERE t.id >= ? AND t.id < ?", (low, high))
         }
         without = [task_id for task_id in range(low, high) if task_id not in found]
-        made = {task.id: task for task in untouched(db, array, without)}
+        made = {task.id: task for task in untouched(db, array, without, items_of)}
         for task_id in range(high - 1, low - 1, -1):
-            if task_id in found:
-                yield rows.task_from_row(found[task_id][:-1]), found[task_id][-1]
-            elif task_id in made:
+            if task_id in made:
                 yield made[task_id], ""
+            elif task_id in found and (not states or found[task_id][3] in states):
+                yield rows.task_from_row(found[task_id][:-1]), found[task_id][-1]
         high = low
 
 

@@ -13,7 +13,7 @@ from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks
 from ganger_master.state import State
 from ganger_master.store import rows
-from ganger_master.store.array_rows import array_of, elements, load_array, untouched
+from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
@@ -72,6 +72,7 @@ class StoreReader:
         self._path = path
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._items_of = ItemsOf()
 
     def task(self, task_id: int) -> Task | None:
         """The task as stored, also an element that has no record."""
@@ -79,7 +80,7 @@ class StoreReader:
         if row:
             return rows.task_from_row(row)
         array = array_of(self._db(), task_id)
-        return next(untouched(self._db(), array, [task_id]), None) if array else None
+        return next(untouched(self._db(), array, [task_id], self._items_of), None) if array else None
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""
@@ -139,8 +140,7 @@ class StoreReader:
         array = self.task(array_id)
         if array is None or array.array is None or (owner and array.owner != owner):
             return []
-        found = elements(self._db(), array, before)
-        return list(islice((each for each in found if not states or each[0].state in states), limit))
+        return list(islice(elements(self._db(), array, before, states, self._items_of), limit))
 
     def _untouched(self, ids: Collection[int]) -> Iterator[Task]:
         """Those of these tasks that are elements without a row."""
@@ -155,7 +155,7 @@ class StoreReader:
                 continue
             mine = [task_id for task_id in left if task_id > array.id]
             del left[len(left) - len(mine) :]
-            yield from untouched(self._db(), array, mine)
+            yield from untouched(self._db(), array, mine, self._items_of)
 
     def events(self, after_seq: int, limit: int) -> list[Event]:
         """Up to `limit` events after a sequence number, in order."""
