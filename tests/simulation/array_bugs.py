@@ -9,11 +9,6 @@ Patches = Mapping[str, Any]
 """What to put where: `package.module:name` or `package.module:Class.name`."""
 
 
-def _limit_forgotten_at_hand_over() -> Patches:
-    """An element takes the place of another although its array runs more than it may by now."""
-    return {"ganger_master.handing:is_over_its_limit": lambda state, array_id: False}
-
-
 def _limit_in_force_at_once() -> Patches:
     """A lower limit is acknowledged while workers still hold what may start beyond it."""
     return {"ganger_master.arrays:is_in_force": lambda state, array_id: True}
@@ -64,7 +59,6 @@ def _cancelled_rest_still_waits() -> Patches:
 
 ARRAY_BUGS: Mapping[str, Callable[[], Patches]] = {
     "limit of an array forgotten": _limit_forgotten,
-    "limit forgotten at a hand-over": _limit_forgotten_at_hand_over,
     "lower limit in force at once": _limit_in_force_at_once,
     "elements behind others": _elements_among_others,
     "element begins again": _element_begins_again,
