@@ -51,7 +51,7 @@ class _Bucket:
     def __init__(self) -> None:
         self._ids: OrderedDict[int, None] = OrderedDict()
         self._sorted = True
-        self.parked = ""  # why the last plan left it out; empty: it may be planned
+        self.parked: object = ""  # why the last plan left it out, by `str`; empty: it may be planned
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -124,8 +124,8 @@ class TaskQueue:
                     late.append(task_id)
         return late
 
-    def park(self, reasons: Iterable[tuple[BucketKey, str]], generation: int) -> None:
-        """Leave these buckets out, each for its reason, until capacity comes free.
+    def park(self, reasons: Iterable[tuple[BucketKey, object]], generation: int) -> None:
+        """Leave these buckets out, each for its reason (`str` gives it), until capacity comes free.
 
         `generation` is that of the heads which the plan was made for: when capacity came free since, the
         reasons may be outdated and the buckets stay in. If others are left to plan, the scheduler wakes.
@@ -149,7 +149,8 @@ class TaskQueue:
         """Why the last plan left this task's bucket out; empty when it did not or the task does not wait."""
         with self._mutex:
             key = self._bucket_of.get(task_id)
-            return self._buckets[key].parked if key else ""
+            parked = self._buckets[key].parked if key else ""
+        return str(parked)
 
     def wait_for_work(self, timeout_s: float) -> None:
         """Block until something was pushed or freed, at most `timeout_s`.
