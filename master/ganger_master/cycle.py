@@ -93,7 +93,7 @@ class Cycle:
             planned.by,
         )
         if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
-            self._park(heads, snapshot, planned)
+            self._park(heads, planned, self._clock.now())
         if admitted.refused:
             self._queue.wake()
         _log.info(
@@ -148,19 +148,23 @@ class Cycle:
             self._queue.unpark_all()
         self._counted_on = counted_on
 
-    def _park(self, heads: Heads, snapshot: Snapshot, planned: Planned) -> None:
+    def _park(self, heads: Heads, planned: Planned, now: Instant) -> None:
+        """Leave out what was left over, and everything else as well where no worker has a slot left."""
+        fleet, free = self._registry.fleet(now.steady_s)
+
+        def no_room(key: BucketKey) -> NoRoom:
+            return NoRoom(key.request, fleet, free)
+
+        keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
+        reasons: list[tuple[BucketKey, object]] = [
+            (key, Refused(key.request, refusal.groups))
+            for key, refusal in zip(keys, planned.plan.refusals, strict=True)
+        ]
         if planned.by == BY_NOBODY:
-            reasons: list[tuple[BucketKey, object]] = [
-                (key, NoRoom(key.request, snapshot.fleet, snapshot.free)) for key in heads.keys
-            ]
-        else:
-            keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
-            reasons = [
-                (key, Refused(key.request, refusal.groups))
-                for key, refusal in zip(keys, planned.plan.refusals, strict=True)
-            ]
-        if reasons:
-            self._queue.park(reasons, heads.generation)
+            reasons = [(key, no_room(key)) for key in heads.keys]
+        is_full = not any(left.slots > 0 for left in free)
+        if reasons or is_full:
+            self._queue.park(reasons, heads.generation, no_room if is_full else None)
 
     def _say_fallback(self, planned: Planned) -> None:
         fell_back = planned.by == BY_FIRST_FIT

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -124,8 +124,15 @@ class TaskQueue:
                     late.append(task_id)
         return late
 
-    def park(self, reasons: Iterable[tuple[BucketKey, object]], generation: int) -> None:
+    def park(
+        self,
+        reasons: Iterable[tuple[BucketKey, object]],
+        generation: int,
+        rest: Callable[[BucketKey], object] | None = None,
+    ) -> None:
         """Leave these buckets out, each for its reason (`str` gives it), until capacity comes free.
+
+        With `rest`, which gives their reasons, all others as well, unless something was pushed meanwhile.
 
         `generation` is that of the heads which the plan was made for: when capacity came free since, the
         reasons may be outdated and the buckets stay in. If others are left to plan, the scheduler wakes.
@@ -136,6 +143,9 @@ class TaskQueue:
             for key, reason in reasons:
                 if key in self._buckets:
                     self._buckets[key].parked = reason
+            if rest is not None and not self._woken:
+                for key, bucket in self._buckets.items():
+                    bucket.parked = bucket.parked or rest(key)
             if any(not bucket.parked for bucket in self._buckets.values()):
                 self._wake_locked()
 
