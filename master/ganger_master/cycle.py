@@ -18,8 +18,8 @@ from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
 from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
-from ganger_master.queue import Heads, TaskQueue
-from ganger_master.reasons import why_none, why_refused
+from ganger_master.queue import BucketKey, Heads, TaskQueue
+from ganger_master.reasons import NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
 from ganger_master.state import State
@@ -97,7 +97,7 @@ class Cycle:
             planned.by,
         )
         if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
-            self._park(heads, planned)
+            self._park(heads, planned, self._clock.now())
         if admitted.refused:
             self._queue.wake()
         _log.info(
@@ -155,13 +155,23 @@ class Cycle:
             self._queue.unpark_all()
         self._counted_on = counted_on
 
-    def _park(self, heads: Heads, planned: Planned) -> None:
-        reasons = [
-            (heads.keys[refusal.shape], why_refused(heads.keys[refusal.shape].request, refusal.groups))
-            for refusal in planned.plan.refusals
+    def _park(self, heads: Heads, planned: Planned, now: Instant) -> None:
+        """Leave out what was left over, and everything else as well where no worker has a slot left."""
+        fleet, free = self._registry.fleet(now.steady_s)
+
+        def no_room(key: BucketKey) -> NoRoom:
+            return NoRoom(key.request, fleet, free)
+
+        keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
+        reasons: list[tuple[BucketKey, object]] = [
+            (key, Refused(key.request, refusal.groups))
+            for key, refusal in zip(keys, planned.plan.refusals, strict=True)
         ]
-        if reasons:
-            self._queue.park(reasons, heads.generation)
+        if planned.by == BY_NOBODY:
+            reasons = [(key, no_room(key)) for key in heads.keys]
+        is_full = not any(left.slots > 0 for left in free)
+        if reasons or is_full:
+            self._queue.park(reasons, heads.generation, no_room if is_full else None)
 
     def _say_fallback(self, planned: Planned) -> None:
         fell_back = planned.by == BY_FIRST_FIT

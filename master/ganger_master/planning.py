@@ -8,7 +8,7 @@ from typing import Protocol
 from ganger_core.convert import plan as convert
 from ganger_core.domain.clock import Clock
 from ganger_core.domain.errors import FleetUnknown, GangerError
-from ganger_core.domain.placement import first_fit, fleet_digest, nothing_fits, refuse_all, snapshot_digest
+from ganger_core.domain.placement import first_fit, fleet_digest, nothing_fits, snapshot_digest
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
 from ganger_core.rpc.channels import Target, open_channel
 from ganger_core.rpc.status import domain_errors
@@ -19,6 +19,7 @@ MISSES_BEFORE_SKIP = 2
 SKIP_S = 5.0
 BY_PLANNER, BY_FIRST_FIT = "planner", "first-fit"
 BY_NOBODY = ""  # nothing was to be decided
+NOTHING = Plan((), (), 0, 0, "", 0, 0, "")
 
 
 class Planner(Protocol):
@@ -99,7 +100,7 @@ class Planning:
     def plan(self, snapshot: Snapshot, options: PlanOptions = PlanOptions()) -> Planned:  # noqa: B008  # frozen
         """A plan for the snapshot, always. Nobody is asked when none of the tasks fits anywhere."""
         if nothing_fits(snapshot):
-            return Planned(refuse_all(snapshot), BY_NOBODY)
+            return Planned(NOTHING, BY_NOBODY)
         if not self._breaker.closed(self._clock.now().steady_s):
             return Planned(
                 first_fit(snapshot, options), BY_FIRST_FIT, "it failed twice in a row and is skipped for 5 s"

@@ -13,7 +13,7 @@ import heapq
 import threading
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -76,7 +76,7 @@ class _Bucket:
         self._rest = range(0)  # elements without a record
         self._rest_ms = 0  # the moment of their submission
         self._begun: set[int] = set()  # of these, those that have one meanwhile
-        self.parked = ""  # why the last plan left it out; empty: it may be planned
+        self.parked: object = ""  # why the last plan left it out, by `str`; empty: it may be planned
 
     def __len__(self) -> int:
         return len(self._ids) + len(self._rest) - len(self._begun)
@@ -196,8 +196,15 @@ class TaskQueue:
                     late.append(task_id)
         return late
 
-    def park(self, reasons: Iterable[tuple[BucketKey, str]], generation: int) -> None:
-        """Leave these buckets out, each for its reason, until capacity comes free.
+    def park(
+        self,
+        reasons: Iterable[tuple[BucketKey, object]],
+        generation: int,
+        rest: Callable[[BucketKey], object] | None = None,
+    ) -> None:
+        """Leave these buckets out, each for its reason (`str` gives it), until capacity comes free.
+
+        With `rest`, which gives their reasons, all others as well, unless something was pushed meanwhile.
 
         `generation` is that of the heads which the plan was made for: when capacity came free since, the
         reasons may be outdated and the buckets stay in. If others are left to plan, the scheduler wakes.
@@ -208,6 +215,9 @@ class TaskQueue:
             for key, reason in reasons:
                 if key in self._buckets:
                     self._buckets[key].parked = reason
+            if rest is not None and not self._woken:
+                for key, bucket in self._buckets.items():
+                    bucket.parked = bucket.parked or rest(key)
             if any(not bucket.parked for bucket in self._buckets.values()):
                 self._wake_locked()
 
@@ -226,7 +236,8 @@ class TaskQueue:
             room = self._rooms.get(key.array_id)
             if room is not None and not room.left:
                 return f"array {key.array_id} runs at most {room.most} at a time"
-            return self._buckets[key].parked
+            parked = self._buckets[key].parked
+        return str(parked)
 
     def wait_for_work(self, timeout_s: float) -> None:
         """Block until something was pushed or freed, at most `timeout_s`.

@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from ganger_core.domain.plan import GroupRefusal, RefusalCode
+from ganger_core.domain.placement import explain_refusal
+from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
 
 NO_WORKER = "no worker is connected"
 GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does."""
+
+    request: Resources
+    groups: Sequence[GroupRefusal]
+
+    def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        return why_refused(self.request, self.groups)
+
+
+@dataclass(frozen=True)
+class NoRoom:
+    """Why tasks wait that fit nowhere, in words (`str`): `free[i]` is what worker i of the fleet has left."""
+
+    request: Resources
+    fleet: Fleet
+    free: Sequence[Resources]
+
+    def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        return why_refused(self.request, explain_refusal(self.request, self.fleet, self.free))
 
 
 def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:

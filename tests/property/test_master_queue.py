@@ -120,6 +120,14 @@ class QueueMachine(RuleBasedStateMachine):
         self.parked.add(key)
         self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
 
+    @rule()
+    def park_all(self) -> None:
+        """Nothing at all can start; what was pushed since the scheduler looked is looked at all the same."""
+        self.queue.park([], self.queue.heads(1).generation, lambda key: "no room")
+        if not self.woken:
+            self.parked |= {BucketKey.of(task) for task in self.waiting.values()}
+        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
+
     @precondition(lambda self: self.waiting)
     @rule()
     def park_by_a_plan_that_took_too_long(self) -> None:

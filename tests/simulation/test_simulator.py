@@ -77,7 +77,13 @@ def test_no_seed_breaks_an_invariant(first: int) -> None:
         virtual_s += result.virtual_s
         cpu_s += result.cpu_s
     assert faults.keys() == set(KINDS)
-    assert min(checks[kind] for kind in ("starts", "finals", "commits", "states", "lost", "elements", "arrays", *LANES)) > 0
+    assert (
+        min(
+            checks[kind]
+            for kind in ("starts", "finals", "commits", "states", "lost", "elements", "arrays", *LANES)
+        )
+        > 0
+    )
     assert virtual_s > 100 * cpu_s
 
 

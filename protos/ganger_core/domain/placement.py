@@ -90,16 +90,6 @@ def nothing_fits(snapshot: Snapshot) -> bool:
     return not any(request.fits(left) for request in {s.request for s in snapshot.shapes} for left in free)
 
 
-def refuse_all(snapshot: Snapshot) -> Plan:
-    """The plan of a snapshot where nothing fits: the reasons."""
-    reasons = _Reasons(snapshot.fleet, snapshot.free)
-    refusals = [
-        Refusal(index, len(shape.task_ids), reasons.of(shape.request))
-        for index, shape in enumerate(snapshot.shapes)
-    ]
-    return Plan((), tuple(refusals), 0, 0, "nothing fits", 0, 0, "")
-
-
 def explain_refusal(request: Resources, fleet: Fleet, free: Sequence[Resources]) -> tuple[GroupRefusal, ...]:
     """Why no worker can take one more task of this request when `free[i]` is what worker i has left.
 

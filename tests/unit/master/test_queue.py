@@ -71,3 +71,22 @@ def test_reasons_from_before_capacity_came_free_do_not_park() -> None:
     queue.unpark_all()  # while the plan was made
     queue.park([(BucketKey.of(a_task(1)), "no room")], generation)
     assert ids(queue) == [1]
+
+
+def test_where_nothing_at_all_can_start_the_rest_is_left_out_too_unless_something_came() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1), a_task(2, cpus=2), a_task(3, cpus=3)])
+    parked = [(BucketKey.of(a_task(1)), "looked at")]
+
+    def rest(key: BucketKey) -> str:
+        return f"asks for {key.request.cpu_milli}"
+
+    queue.park(parked, queue.heads(1).generation, rest)  # the scheduler has not looked since the push
+    assert ids(queue) == [2, 3]
+    queue.wait_for_work(0)
+    queue.park(parked, queue.heads(1).generation, rest)
+    assert ids(queue) == []
+    assert not queue._woken
+    assert [queue.reason(task_id) for task_id in (1, 2, 3)] == ["looked at", "asks for 2000", "asks for 3000"]
+    queue.unpark_all()
+    assert ids(queue) == [1, 2, 3]
