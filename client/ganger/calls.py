@@ -19,7 +19,7 @@ import grpc
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.errors import DeadlineExceeded, GangerError, Unavailable
-from ganger_core.domain.states import TaskState
+from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import (
     Attempt,
     AttemptRef,
@@ -40,6 +40,8 @@ PAGE_SIZE = 1_000
 
 # What a master that stops, restarts or hangs looks like from here.
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+
+_OVER = frozenset(map(convert.task_state_to_proto, TASK_FINAL))
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -194,11 +196,17 @@ class MasterCalls:
         request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
         return self._call(self._workers.FenceWorker, request).attempts
 
-    def watch(self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None) -> Iterator[EventBatch]:
-        """One connection's share of the event feed. Raises `grpc.RpcError` as it comes: the watcher reconnects."""
+    def watch(
+        self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None, *, only_ends: bool = False
+    ) -> Iterator[EventBatch]:
+        """One connection's share of the event feed, or of the ends in it alone.
+
+        Raises `grpc.RpcError` as it comes: the watcher reconnects.
+        """
         request = task_pb2.WatchEventsRequest(after_seq=after_seq, task_ids=task_ids)
         for answer in self._stream(self._tasks.WatchEvents, request, timeout_s):
-            yield EventBatch(tuple(map(convert.event_from_proto, answer.events)), answer.as_of_seq)
+            told = [event for event in answer.events if not only_ends or event.state in _OVER]
+            yield EventBatch(tuple(map(convert.event_from_proto, told)), answer.as_of_seq)
 
     def read_logs(self, ref: AttemptRef, offsets: dict[LogStream, int], follow: bool) -> Iterator[LogChunk]:
         """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes."""

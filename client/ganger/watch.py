@@ -15,9 +15,14 @@ from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
 
 def follow_events(
-    calls: MasterCalls, after_seq: int, task_ids: Sequence[int], timeout_s: float | None = None
+    calls: MasterCalls,
+    after_seq: int,
+    task_ids: Sequence[int],
+    timeout_s: float | None = None,
+    *,
+    only_ends: bool = False,
 ) -> Iterator[Event]:
-    """Every event after `after_seq`, once and in order, over broken connections.
+    """Every event after `after_seq`, or every end, once and in order, over broken connections.
 
     Raises `WaitTimeout` after `timeout_s`.
     """
@@ -27,7 +32,7 @@ def follow_events(
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         failure: grpc.RpcError | None = None
         try:
-            for batch in calls.watch(after_seq, task_ids, left_s):
+            for batch in calls.watch(after_seq, task_ids, left_s, only_ends=only_ends):
                 effort.succeeded()
                 for event in batch.events:
                     if event.seq > after_seq:
@@ -64,15 +69,20 @@ def _await_ends(calls: MasterCalls, open_ids: set[int], as_of_seq: int, timeout_
     """Return once `open_ids` is empty; ids leave it as their tasks end."""
     if not open_ids:
         return
-    for event in follow_events(calls, as_of_seq, sorted(open_ids), timeout_s):
-        if event.state in TASK_FINAL:
-            open_ids.discard(event.task_id)
-            if not open_ids:
-                return
+    for event in follow_events(calls, as_of_seq, sorted(open_ids), timeout_s, only_ends=True):
+        open_ids.discard(event.task_id)
+        if not open_ids:
+            return
 
 
 def _fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task], int]:
     """The tasks by id, and an event before which nothing is missing in any of them."""
+    if len(task_ids) == 1:  # the master knows a single task's status without a look at its disk
+        try:
+            status = calls.status(task_ids[0])
+        except NotFound:
+            return {}, 0
+        return {status.task.id: status.task}, status.as_of_seq
     found: dict[int, Task] = {}
     seqs = []
     for start in range(0, len(task_ids), PAGE_SIZE):
