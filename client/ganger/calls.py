@@ -13,7 +13,7 @@ from ganger.connection import Connection
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.array import Array
-from ganger_core.domain.states import TaskState
+from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import (
     Attempt,
     AttemptRef,
@@ -28,6 +28,8 @@ from ganger_core.rpc.channels import Target
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc, worker_pb2, worker_pb2_grpc
 
 PAGE_SIZE = 1_000
+
+_OVER = frozenset(map(convert.task_state_to_proto, TASK_FINAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +160,17 @@ class MasterCalls(ArrayCalls):
         request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
         return self._call(self._workers.FenceWorker, request).attempts
 
-    def watch(self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None) -> Iterator[EventBatch]:
-        """One connection's share of the event feed. Raises `grpc.RpcError` as it comes: the watcher reconnects."""
+    def watch(
+        self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None, *, only_ends: bool = False
+    ) -> Iterator[EventBatch]:
+        """One connection's share of the event feed, or of the ends in it alone.
+
+        Raises `grpc.RpcError` as it comes: the watcher reconnects.
+        """
         request = task_pb2.WatchEventsRequest(after_seq=after_seq, task_ids=task_ids)
         for answer in self._stream(self._tasks.WatchEvents, request, timeout_s):
-            yield EventBatch(tuple(map(convert.event_from_proto, answer.events)), answer.as_of_seq)
+            told = [event for event in answer.events if not only_ends or event.state in _OVER]
+            yield EventBatch(tuple(map(convert.event_from_proto, told)), answer.as_of_seq)
 
     def read_logs(self, ref: AttemptRef, offsets: dict[LogStream, int], follow: bool) -> Iterator[LogChunk]:
         """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes."""

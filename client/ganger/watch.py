@@ -15,9 +15,14 @@ from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
 
 def follow_events(
-    calls: MasterCalls, after_seq: int, task_ids: Sequence[int], timeout_s: float | None = None
+    calls: MasterCalls,
+    after_seq: int,
+    task_ids: Sequence[int],
+    timeout_s: float | None = None,
+    *,
+    only_ends: bool = False,
 ) -> Iterator[Event]:
-    """Every event after `after_seq`, once and in order, over broken connections.
+    """Every event after `after_seq`, or every end, once and in order, over broken connections.
 
     Raises `WaitTimeout` after `timeout_s`.
     """
@@ -27,7 +32,7 @@ def follow_events(
         left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
         failure: grpc.RpcError | None = None
         try:
-            for batch in calls.watch(after_seq, task_ids, left_s):
+            for batch in calls.watch(after_seq, task_ids, left_s, only_ends=only_ends):
                 effort.succeeded()
                 for event in batch.events:
                     if event.seq > after_seq:
@@ -68,7 +73,8 @@ def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeo
     if not live:
         return
     arrays = {task.array_id for task in live.values() if task.array_id}
-    for event in follow_events(calls, as_of_seq, sorted(live.keys() | arrays), timeout_s):
+    watched = sorted(live.keys() | arrays)
+    for event in follow_events(calls, as_of_seq, watched, timeout_s, only_ends=not arrays):
         if event.task_id in arrays:
             elements, _ = fetch(calls, [each.id for each in live.values() if each.array_id == event.task_id])
             for element in elements.values():
@@ -82,6 +88,12 @@ def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeo
 
 def fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task], int]:
     """The tasks by id, and an event before which nothing is missing in any of them."""
+    if len(task_ids) == 1:  # the master knows a single task's status without a look at its disk
+        try:
+            status = calls.status(task_ids[0])
+        except NotFound:
+            return {}, 0
+        return {status.task.id: status.task}, status.as_of_seq
     found: dict[int, Task] = {}
     seqs = []
     for start in range(0, len(task_ids), PAGE_SIZE):

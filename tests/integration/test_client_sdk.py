@@ -236,6 +236,18 @@ def test_waiting_sleeps_until_the_events_come(master: ScriptedMaster, client: Cl
     assert ids == [1, 2, 3]
 
 
+def test_waiting_for_one_task_asks_for_its_status_alone(master: ScriptedMaster, client: Client) -> None:
+    task_id = client.submit(["true"])
+    script = in_background(
+        lambda: wait_until(lambda: master.requests["WatchEvents"]),
+        lambda: master.run(task_id),
+        lambda: master.end(task_id),
+    )
+    assert [task.state for task in client.wait([task_id])] == [TaskState.SUCCEEDED]
+    script.join()
+    assert (len(master.requests["GetTaskStatus"]), len(master.requests["ListTasks"])) == (2, 0)
+
+
 def test_waiting_goes_on_over_a_restart_of_the_master(master: ScriptedMaster, client: Client) -> None:
     task_id = client.submit(["true"])
     script = in_background(
@@ -261,6 +273,9 @@ def test_waiting_names_what_does_not_exist(client: Client) -> None:
     client.submit(["true"])
     with pytest.raises(NotFound, match="no task 2, 9"):
         client.wait([1, 2, 9])
+    with pytest.raises(NotFound, match="no task 9") as refused:
+        client.wait([9])
+    assert refused.value.field == "task_ids"
 
 
 def test_a_checked_wait_raises_what_failed(master: ScriptedMaster, client: Client) -> None:

@@ -75,6 +75,14 @@ def test_output_is_kept_byte_for_byte_and_apart(keeper: KeeperUnderTest) -> None
     assert keeper.output(1) == (bytes(range(256)) * 999, b"\xff\xfe no newline")
 
 
+def test_output_that_cannot_be_written_is_told_as_that(keeper: KeeperUnderTest) -> None:
+    item = keeper.item(1, "true")
+    (keeper.place(1) / "stderr").mkdir()
+    keeper.start(item)
+    exit_ = keeper.exit_of(1)
+    assert (exit_["launch"], exit_["why"]) == (125, "cannot write its output: Is a directory")
+
+
 def test_a_pipeline_that_outlives_the_main_process_writes_its_last_lines(keeper: KeeperUnderTest) -> None:
     keeper.start(keeper.item(1, "bash", "-c", "exec > >(sleep 0.2; cat); echo the last line"))
     assert keeper.exit_of(1)["code"] == 0

@@ -123,7 +123,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def park_all(self) -> None:
         """Nothing at all can start; what was pushed since the scheduler looked is looked at all the same."""
-        self.queue.park([], self.queue.heads(1).generation, lambda key: "no room")
+        self.queue.park([], self.queue.heads(1, self.now_ms).generation, lambda key: "no room")
         if not self.woken:
             self.parked |= {BucketKey.of(task) for task in self.waiting.values()}
         self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())

@@ -223,7 +223,6 @@ class Agent:
             for exit_, end, spool in endings:
                 held = self._held.setdefault(exit_.ref, Held(exit_.ref, Stage.OVER))
                 handed_to = self._hand_over_locked(held, todo)
-                more_waits = held.order is not None and self._waiting.suffices(held.order)
                 told = Told(
                     exit_.ref,
                     end.kind,
@@ -237,7 +236,7 @@ class Agent:
                     spool.stderr_tail,
                     end.orderly,
                     handed_to,
-                    can_wait=handed_to is not None and more_waits,
+                    can_wait=self._can_wait_locked(held, handed_to),
                 )
                 held.stage, held.final, held.stored = Stage.OVER, told, spool.stored
                 todo.told.append(told)
@@ -320,6 +319,14 @@ class Agent:
         launch = Launch(next_.order, lease_end(next_.lease_from_s, next_.order))
         self._launch_locked(launch, todo, boottime())
         return ref
+
+    def _can_wait_locked(self, held: Held, handed_to: AttemptRef | None) -> bool:
+        """Whether nobody awaits the end of this one: enough like it follow, and none of a lower priority."""
+        if held.order is None or handed_to is None:
+            return False
+        next_ = self._held[handed_to].order
+        assert next_ is not None, handed_to
+        return held.order.spec.priority <= next_.spec.priority and self._waiting.suffices(held.order)
 
     def _do(self, todo: _Todo) -> None:
         """Act. ACCEPTED goes before the start, so that it never comes after what comes of that."""

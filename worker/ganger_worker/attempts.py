@@ -22,7 +22,7 @@ class Stage(Enum):
 class Told:
     """One report, with times instead of ages: seconds on CLOCK_BOOTTIME.
 
-    An end `can_wait` when its capacity is in use again and more is here to follow: no master's order is awaited.
+    An end `can_wait` when its capacity is in use again, by one as urgent, and more is here to follow.
     """
 
     ref: AttemptRef

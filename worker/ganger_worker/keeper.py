@@ -24,7 +24,7 @@ import argparse
 import fcntl
 import json
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
@@ -39,6 +39,8 @@ from ganger_worker.keeper_process import adopt_orphans
 
 TICK_S = 1.0  # how late the end of a lease may be noticed, also after the host was suspended
 ALREADY_RUNNING = 3  # exit code
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def boottime() -> float:
@@ -67,13 +69,13 @@ class Connection:
             return None
         *lines, self._in = (self._in + data).split(b"\n")
         try:
-            return [json.loads(line) for line in lines]
+            return [json.loads(line.decode()) for line in lines]
         except ValueError:
             return None
 
     def send(self, message: Item) -> None:
         """Send what the socket takes now, keep the rest."""
-        self._out += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        self._out += _encode(message).encode() + b"\n"
         self.flush()
 
     def flush(self) -> None:
@@ -104,11 +106,12 @@ class Keeper:
         self._worker: Connection | None = None
         self._ended = False
         self._woken, self._waker = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.epoll()
+        self._writing = False  # whether the line to the worker is full
         for sock in (self._woken, self._waker, listener):
             sock.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._selector.register(listener, selectors.EVENT_READ)
+        for sock in (self._woken, listener):
+            self._poll.register(sock, select.EPOLLIN)
 
     def run(self) -> None:
         """Go on until told to end, or nobody needs it any more."""
@@ -129,14 +132,14 @@ class Keeper:
         elif now >= self._attempts.next_news:
             self._tell()
         wait_s = min(self._checked + TICK_S, self._attempts.next_tick, self._attempts.next_news) - now
-        for key, events in self._selector.select(max(0.0, wait_s)):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.fileobj is self._woken:
+        for fd, events in self._poll.poll(max(0.0, wait_s)):
+            if fd == self._woken.fileno():
                 self._woken.recv(4096)
                 self._attempts.reap()
                 self._tell()
-            elif self._worker is not None and key.fileobj is self._worker.sock:
+            elif fd == self._listener.fileno():
+                self._accept()
+            elif self._worker is not None and fd == self._worker.sock.fileno():
                 self._serve(self._worker, events)
         if self._worker is not None or self._attempts.lives:
             self._idle_since = now
@@ -147,18 +150,19 @@ class Keeper:
         sock, _ = self._listener.accept()
         self._hang_up()
         self._worker = Connection(sock)
-        self._selector.register(sock, selectors.EVENT_READ)
+        self._writing = False
+        self._poll.register(sock, select.EPOLLIN)
 
     def _hang_up(self) -> None:
         if self._worker is not None:
-            self._selector.unregister(self._worker.sock)
+            self._poll.unregister(self._worker.sock)
             self._worker.sock.close()
             self._worker = None
 
     def _serve(self, worker: Connection, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
+        if events & select.EPOLLOUT:
             worker.flush()
-        messages = worker.receive() if events & selectors.EVENT_READ else []
+        messages = worker.receive() if events & ~select.EPOLLOUT else []  # also when it hung up
         if messages is None:
             self._hang_up()
             return
@@ -188,10 +192,9 @@ class Keeper:
         for message in self._attempts.news():
             if self._worker is not None:
                 self._worker.send(message)
-        if self._worker is not None:
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._worker.wants_to_write else 0)
-            if self._selector.get_key(self._worker.sock).events != wanted:
-                self._selector.modify(self._worker.sock, wanted)
+        if self._worker is not None and self._worker.wants_to_write != self._writing:
+            self._writing = self._worker.wants_to_write
+            self._poll.modify(self._worker.sock, select.EPOLLIN | (select.EPOLLOUT if self._writing else 0))
 
 
 def main() -> int:

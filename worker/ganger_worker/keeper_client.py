@@ -25,6 +25,7 @@ _RETRY_S = 0.01
 _PEER = struct.Struct("3i")  # pid, uid, gid
 
 _log = get_logger()
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 Message = dict[str, Any]
 
@@ -54,7 +55,7 @@ class KeeperClient:
 
     def send(self, verb: str, **content: object) -> None:
         """Send one message. It is lost when the keeper is gone, which the next list makes up for."""
-        line = json.dumps({"verb": verb, **content}, separators=(",", ":")).encode() + b"\n"
+        line = _encode({"verb": verb, **content}).encode() + b"\n"
         with self._sending:
             if self._sock is not None:
                 with contextlib.suppress(OSError):  # `run_once` will notice
@@ -93,7 +94,7 @@ class KeeperClient:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._on_message(json.loads(line))
+            self._on_message(json.loads(line.decode()))
 
     def _hang_up(self) -> None:
         with self._sending:

@@ -19,6 +19,8 @@ from ganger_worker.keeper_process import Key
 KEEP_TOKENS = 10_000  # tasks whose token stays refused after their last exit was acknowledged
 COMPACT_BYTES = 4 * 1024 * 1024
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 Exit = dict[str, Any]
 """How an attempt ended: task, token, started, ended, limit, cause, and one of code, signal, launch (with why), lost.
 
@@ -91,8 +93,8 @@ class Journal:
             self.exits.pop((task, token), None)
 
     def _note_token(self, key: Key) -> None:
-        self.tokens[key[0]] = max(key[1], self.tokens.get(key[0], 0))
-        self.tokens.move_to_end(key[0])
+        task, token = key
+        self.tokens[task] = max(token, self.tokens.pop(task, 0))  # as the newest
 
     def _note_start(self, key: Key) -> None:
         self._note_token(key)
@@ -139,4 +141,4 @@ class Journal:
 
 
 def _line(entry: dict[str, object]) -> bytes:
-    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+    return _encode(entry).encode() + b"\n"

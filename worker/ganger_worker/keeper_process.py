@@ -19,6 +19,7 @@ Key = tuple[int, int]
 MARK = "GANGER_MARK"  # the environment variable that every process of an attempt inherits
 NOT_LAUNCHED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _PR_SET_CHILD_SUBREAPER = 36
 # Ignored signals survive exec; a task must begin with every one of these at its default.
 _DEFAULT_SIGNALS = (
@@ -72,38 +73,45 @@ def launch(command: list[str], env: Mapping[str, str], cwd: str, stdout: str, st
         os.chdir(cwd)
     except OSError as error:
         raise LaunchFailed(NOT_LAUNCHED, f"working folder {cwd}: {error.strerror}") from error
-    program = _find(command[0], env.get("PATH", os.defpath))
-    opened: list[int] = []
-    try:
-        for path in (stdout, stderr):
-            opened.append(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, opened[0], 1),
-            (os.POSIX_SPAWN_DUP2, opened[1], 2),
-        ]
-    except OSError as error:
-        for fd in opened:
-            os.close(fd)
-        raise LaunchFailed(NOT_LAUNCHED, f"cannot write its output: {error.strerror}") from error
+    program = command[0] if "/" in command[0] else _find(command[0], env.get("PATH", os.defpath))
     try:
         return os.posix_spawn(
-            program, command, env, file_actions=actions, setsid=True, setsigdef=_DEFAULT_SIGNALS
+            program,
+            command,
+            env,
+            file_actions=(
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, stdout, _APPEND, 0o600),
+                (os.POSIX_SPAWN_OPEN, 2, stderr, _APPEND, 0o600),
+            ),
+            setsid=True,
+            setsigdef=_DEFAULT_SIGNALS,
         )
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise LaunchFailed(NOT_EXECUTABLE, f"{program}: its interpreter was not found") from error
     except OSError as error:
-        code = NOT_LAUNCHED if error.errno in (errno.EAGAIN, errno.ENOMEM) else NOT_EXECUTABLE
-        raise LaunchFailed(code, f"{program}: {error.strerror}") from error
+        raise _why_not(error, program, (stdout, stderr)) from error
     except ValueError as error:  # a NUL, or a character that no file name can hold
         raise LaunchFailed(NOT_EXECUTABLE, f"its arguments cannot be passed on: {error}") from error
-    finally:
-        for fd in opened:
-            os.close(fd)
+
+
+def _why_not(error: OSError, program: str, outputs: Iterable[str]) -> LaunchFailed:
+    """Why nothing was started: the error alone does not tell what it is about."""
+    try:
+        for path in outputs:
+            os.close(os.open(path, _APPEND, 0o600))
+    except OSError as no_output:
+        return LaunchFailed(NOT_LAUNCHED, f"cannot write its output: {no_output.strerror}")
+    try:
+        _find(program, "")
+    except LaunchFailed as not_found:
+        return not_found
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return LaunchFailed(NOT_EXECUTABLE, f"{program}: its interpreter was not found")
+    code = NOT_LAUNCHED if error.errno in (errno.EAGAIN, errno.ENOMEM) else NOT_EXECUTABLE
+    return LaunchFailed(code, f"{program}: {error.strerror}")
 
 
 def _find(program: str, search_path: str) -> str:
-    """The file to execute; looked up here so that a missing one costs no spawn and names itself clearly."""
+    """The file to execute; raises `LaunchFailed` with a clear word when there is none."""
     if "/" in program:
         candidates = [program]
     else:

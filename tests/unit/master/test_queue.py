@@ -81,10 +81,10 @@ def test_where_nothing_at_all_can_start_the_rest_is_left_out_too_unless_somethin
     def rest(key: BucketKey) -> str:
         return f"asks for {key.request.cpu_milli}"
 
-    queue.park(parked, queue.heads(1).generation, rest)  # the scheduler has not looked since the push
+    queue.park(parked, queue.heads(1, 0).generation, rest)  # the scheduler has not looked since the push
     assert ids(queue) == [2, 3]
     queue.wait_for_work(0)
-    queue.park(parked, queue.heads(1).generation, rest)
+    queue.park(parked, queue.heads(1, 0).generation, rest)
     assert ids(queue) == []
     assert not queue._woken
     assert [queue.reason(task_id) for task_id in (1, 2, 3)] == ["looked at", "asks for 2000", "asks for 3000"]

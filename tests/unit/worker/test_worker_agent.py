@@ -342,14 +342,6 @@ def test_what_waits_behind_another_starts_when_that_is_over_and_its_report_says_
     assert {told.ref: told.handed_to for told in room.told()} == {REF: SECOND, SECOND: THIRD, THIRD: None}
 
 
-def test_an_end_can_wait_while_most_of_what_was_ordered_is_still_to_come(room: Room) -> None:
-    line = [AttemptRef(task_id, 1) for task_id in range(2, 6)]
-    room.order(start(), *[behind(ref) for ref in line])
-    for ref in (REF, *line):
-        room.agent.on_news([], [replace(ended(), ref=ref)], [])
-    assert [(told.ref, told.can_wait) for told in room.told()] == [(ref, ref is REF) for ref in (REF, *line)]
-
-
 def test_only_one_that_asks_for_the_same_starts_with_what_another_had(room: Room) -> None:
     room.order(start(), behind(SECOND, HALF), behind(THIRD))
     room.agent.on_news([Started(REF, boottime())], [], [])
