@@ -96,7 +96,8 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         """Accept an array, whose items have been put before."""
         convert.require(request, "spec", "spec")
         convert.require(request, "array", "array")
-        spec, array = convert.spec_from_proto(request.spec), convert.array_from_proto(request.array)
+        spec = convert.spec_from_proto(request.spec)
+        array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
         validate.check_spec(spec, "spec", self._least_lease_s)
         validate.check_array(array)
         key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
