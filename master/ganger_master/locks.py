@@ -25,6 +25,19 @@ def held_ranks() -> tuple[int, ...]:
     return tuple(_held.ranks)
 
 
+def entering(rank: int) -> None:
+    """Note that this thread is about to take a lock of this rank; raises when that breaks the order."""
+    ranks = _held.ranks
+    if ranks and ranks[-1] >= rank:
+        raise AssertionError(f"lock order: rank {rank} asked for while holding {ranks}")
+    ranks.append(rank)
+
+
+def left(rank: int) -> None:
+    """Note that this thread gave back its lock of this rank."""
+    _held.ranks.remove(rank)
+
+
 def assert_none_held(action: str) -> None:
     """Raise when this thread holds any lock: `action` is input or output, and no lock is held over that."""
     if held_ranks():
@@ -40,17 +53,15 @@ class RankedLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, as `threading.Lock.acquire`; raises when that breaks the order."""
-        ranks = _held.ranks
-        if ranks and ranks[-1] >= self._rank:
-            raise AssertionError(f"lock order: rank {self._rank} asked for while holding {ranks}")
+        entering(self._rank)
         taken = self._lock.acquire(blocking, timeout)
-        if taken:
-            ranks.append(self._rank)
+        if not taken:
+            left(self._rank)
         return taken
 
     def release(self) -> None:
         """Give the lock back."""
-        _held.ranks.remove(self._rank)
+        left(self._rank)
         self._lock.release()
 
     def _is_owned(self) -> bool:

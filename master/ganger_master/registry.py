@@ -30,7 +30,7 @@ class WorkerRegistry(Roster):
 
         One that is only `remembered`, from before a restart of the master, is LOST and must register again.
         """
-        with self._lock:
+        with self._lock.write():
             entry = self._workers.get(profile.id)
             if entry is None:
                 state = WorkerState.LOST if remembered else WorkerState.UP
@@ -56,7 +56,7 @@ class WorkerRegistry(Roster):
         An order that is on its way to the worker may start with a lease that counts from this very heartbeat, so
         the master waits that long for what it has told, listed or not.
         """
-        with self._lock:
+        with self._lock.write():
             entry = self._workers[worker_id]
             before = entry.state
             event = WorkerEvent.DRAINED if draining else WorkerEvent.HEARTBEAT
@@ -70,7 +70,7 @@ class WorkerRegistry(Roster):
 
     def reserve(self, ref: AttemptRef, reservation: Reservation) -> None:
         """Hold capacity for an attempt."""
-        with self._lock:
+        with self._lock.write():
             self._reserve_locked(ref, reservation)
 
     def carry_out(
@@ -82,7 +82,7 @@ class WorkerRegistry(Roster):
         attempt does not have is an error.
         """
         over: list[tuple[Attempt, Reservation]] = []
-        with self._lock:
+        with self._lock.write():
             for effect in effects:
                 match effect:
                     case Reserve(attempt, task):
@@ -110,7 +110,7 @@ class WorkerRegistry(Roster):
 
         One that is told again may start only now, so its lease counts anew.
         """
-        with self._lock:
+        with self._lock.write():
             entry = self._workers[worker_id]
             leaving = [ref for ref in refs if ref in entry.held]
             for ref in leaving:
@@ -119,7 +119,7 @@ class WorkerRegistry(Roster):
 
     def sweep(self, now_s: float) -> list[WorkerProfile]:
         """Mark workers LOST that were silent for too long; returns those newly lost."""
-        with self._lock:
+        with self._lock.write():
             silent = [
                 entry
                 for entry in self._workers.values()
@@ -131,7 +131,7 @@ class WorkerRegistry(Roster):
 
     def fence(self, worker_id: str) -> bool:
         """Believe nothing more from a worker until it registers anew; false, and nothing done, while it is not LOST."""
-        with self._lock:
+        with self._lock.write():
             entry = self._workers[worker_id]
             if entry.state is not WorkerState.LOST:
                 return False
@@ -140,7 +140,7 @@ class WorkerRegistry(Roster):
 
     def overdue(self, now_s: float, margin_s: float) -> tuple[list[AttemptRef], list[AttemptRef]]:
         """Reservations that expired before their order left, and attempts whose lease is over by `margin_s`."""
-        with self._lock:
+        with self._lock.read():
             held = [pair for entry in self._workers.values() for pair in entry.held.items()]
         expired = [ref for ref, r in held if not r.told and now_s > r.expires_s]
         lease_over = [

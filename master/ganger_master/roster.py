@@ -8,7 +8,8 @@ from ganger_core.domain.plan import Fleet
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import AttemptRef, WorkerProfile, WorkerUsage, WorkerView
-from ganger_master.locks import REGISTRY_RANK, RankedLock
+from ganger_master.locks import REGISTRY_RANK
+from ganger_master.rwlock import ReadWriteLock
 
 
 @dataclass(slots=True)
@@ -57,24 +58,24 @@ class Roster:
     def __init__(self, *, suspect_after_s: float, lost_after_s: float) -> None:
         self._suspect_after_s = suspect_after_s
         self._lost_after_s = lost_after_s
-        self._lock = RankedLock(REGISTRY_RANK)
+        self._lock = ReadWriteLock(REGISTRY_RANK)
         self._workers: dict[str, Entry] = {}  # by id, never forgotten while the master runs
 
     def incarnation(self, worker_id: str) -> int | None:
         """The start of this worker that last registered, or None for one that has yet to (again)."""
-        with self._lock:
+        with self._lock.read():
             entry = self._workers.get(worker_id)
             return entry.profile.incarnation if entry and entry.registered else None
 
     def held(self, worker_id: str) -> list[tuple[AttemptRef, bool]]:
         """The attempts that hold capacity of this worker, each with whether it was told."""
-        with self._lock:
+        with self._lock.read():
             entry = self._workers.get(worker_id)
             return [(ref, held.told) for ref, held in entry.held.items()] if entry else []
 
     def leased(self) -> list[AttemptRef]:
         """The attempts that have a lease and were told."""
-        with self._lock:
+        with self._lock.read():
             entries = self._workers.values()
             return [
                 ref for entry in entries for ref, held in entry.held.items() if held.told and held.lease_s
@@ -82,7 +83,7 @@ class Roster:
 
     def fleet(self, now_s: float) -> tuple[Fleet, tuple[Resources, ...]]:
         """The workers that may get work, by id, and what each has left: none that is late, or rests."""
-        with self._lock:
+        with self._lock.read():
             usable = [
                 (worker_id, entry)
                 for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
@@ -94,7 +95,7 @@ class Roster:
 
     def resting(self, now_s: float) -> list[tuple[str, str]]:
         """The names of the workers that get nothing new because of what they refused, each with its words."""
-        with self._lock:
+        with self._lock.read():
             return sorted(
                 (entry.profile.name, entry.refused_why)
                 for entry in self._workers.values()
@@ -103,17 +104,17 @@ class Roster:
 
     def name(self, worker_id: str) -> str:
         """The worker's name for people."""
-        with self._lock:
+        with self._lock.read():
             return self._workers[worker_id].profile.name
 
     def is_lost(self, worker_id: str) -> bool:
         """Whether the worker has been silent for too long, or has yet to register since the master started."""
-        with self._lock:
+        with self._lock.read():
             return self._workers[worker_id].state is WorkerState.LOST
 
     def views(self, now_s: float) -> list[WorkerView]:
         """All workers, sorted by name and id."""
-        with self._lock:
+        with self._lock.read():
             return sorted(
                 (
                     WorkerView(
