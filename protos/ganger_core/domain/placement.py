@@ -11,6 +11,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from ganger_core.domain.plan import (
     Assignment,
@@ -137,6 +138,7 @@ def snapshot_digest(snapshot: Snapshot) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(4)  # a fleet stays the same for many plans
 def fleet_digest(fleet: Fleet) -> str:
     """SHA-256 (hex) over ids and capacities of the workers, in their order."""
     digest = hashlib.sha256(b"ganger fleet 1\n")
