@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ganger_core.domain.clock import Clock, Instant
+from ganger_core.domain.placement import not_worse
 from ganger_core.domain.plan import Fleet, Snapshot
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
@@ -25,6 +26,7 @@ from ganger_master.restored import RestoreHold
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
+MIN_RUNS = 16  # of tasks that ask for the same: where little is free, a plan for many others costs more than it gives
 NONE = Admitted((), ())
 
 _log = get_logger()
@@ -68,8 +70,9 @@ class Cycle:
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)
-        slots = sum(max(0, left.slots) for left in free)
-        heads = self._queue.heads(max(MIN_HEADS, min(MAX_HEADS, 2 * slots)), now.wall_ms)
+        room = 2 * sum(max(0, left.slots) for left in free)
+        most = max(MIN_HEADS, min(MAX_HEADS, room))
+        heads = self._queue.heads(most, now.wall_ms, max(MIN_RUNS, room))
         if not heads.shapes:
             left = left_over(heads, None)
             behind = self._prefill(left, self._clock.now()) if left else 0
@@ -156,11 +159,13 @@ class Cycle:
         self._counted_on = counted_on
 
     def _park(self, heads: Heads, planned: Planned, now: Instant) -> None:
-        """Leave out what was left over, and everything else as well where no worker has a slot left."""
+        """Leave out what was left over, and all that waits and fits nowhere, looked at or not."""
         fleet, free = self._registry.fleet(now.steady_s)
+        best = not_worse(free)
 
-        def no_room(key: BucketKey) -> NoRoom:
-            return NoRoom(key.request, fleet, free)
+        def no_room(key: BucketKey) -> object:
+            fits = any(key.request.fits(left) for left in best)
+            return "" if fits else NoRoom(key.request, fleet, free)
 
         keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
         reasons: list[tuple[BucketKey, object]] = [
@@ -168,10 +173,8 @@ class Cycle:
             for key, refusal in zip(keys, planned.plan.refusals, strict=True)
         ]
         if planned.by == BY_NOBODY:
-            reasons = [(key, no_room(key)) for key in heads.keys]
-        is_full = not any(left.slots > 0 for left in free)
-        if reasons or is_full:
-            self._queue.park(reasons, heads.generation, no_room if is_full else None)
+            reasons = [(key, NoRoom(key.request, fleet, free)) for key in heads.keys]
+        self._queue.park(reasons, heads.generation, no_room)
 
     def _say_fallback(self, planned: Planned) -> None:
         fell_back = planned.by == BY_FIRST_FIT

@@ -24,6 +24,7 @@ from ganger_core.domain.task import Lane, Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.locks import QUEUE_RANK, RankedLock
 
+MANY_RUNS = 10_000
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
 
 
@@ -200,11 +201,11 @@ class TaskQueue:
         self,
         reasons: Iterable[tuple[BucketKey, object]],
         generation: int,
-        rest: Callable[[BucketKey], object] | None = None,
+        rest: Callable[[BucketKey], object] = lambda _: "",
     ) -> None:
         """Leave these buckets out, each for its reason (`str` gives it), until capacity comes free.
 
-        With `rest`, which gives their reasons, all others as well, unless something was pushed meanwhile.
+        `rest` gives the reasons of the others, empty to leave one in; nobody asks it if something was pushed meanwhile.
 
         `generation` is that of the heads which the plan was made for: when capacity came free since, the
         reasons may be outdated and the buckets stay in. If others are left to plan, the scheduler wakes.
@@ -215,7 +216,7 @@ class TaskQueue:
             for key, reason in reasons:
                 if key in self._buckets:
                     self._buckets[key].parked = reason
-            if rest is not None and not self._woken:
+            if not self._woken:
                 for key, bucket in self._buckets.items():
                     bucket.parked = bucket.parked or rest(key)
             if any(not bucket.parked for bucket in self._buckets.values()):
@@ -250,10 +251,10 @@ class TaskQueue:
                 self._unpark_locked()
             self._woken = False
 
-    def heads(self, limit: int, now_ms: int) -> Heads:
-        """The first `limit` plannable tasks in rank order as of `now_ms`."""
+    def heads(self, limit: int, now_ms: int, most_runs: int = MANY_RUNS) -> Heads:
+        """The first `limit` plannable tasks in rank order as of `now_ms`, or fewer, of at most `most_runs` runs."""
         with self._mutex:
-            return self._heads_locked(limit, now_ms)
+            return self._heads_locked(limit, now_ms, most_runs)
 
     def wake(self) -> None:
         """Make the scheduler look again now."""
@@ -292,7 +293,7 @@ class TaskQueue:
         for bucket in self._buckets.values():
             bucket.parked = ""
 
-    def _heads_locked(self, limit: int, now_ms: int) -> Heads:
+    def _heads_locked(self, limit: int, now_ms: int, most_runs: int) -> Heads:
         runs: list[tuple[BucketKey, list[Rank]]] = []
         limited = []
         streams = []
@@ -310,6 +311,8 @@ class TaskQueue:
             if taken == limit:
                 break
             if not runs or runs[-1][0] != key:
+                if len(runs) == most_runs:
+                    break
                 runs.append((key, []))
             runs[-1][1].append(rank)
         return Heads(

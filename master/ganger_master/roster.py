@@ -87,7 +87,10 @@ class Roster:
             usable = [
                 (worker_id, entry)
                 for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
-                if self._state_locked(entry, now_s) is WorkerState.UP and now_s >= entry.rests_until_s
+                if entry.state
+                is WorkerState.UP  # and not SUSPECT; written out, for every cycle asks it of all
+                and now_s - entry.seen_s <= self._suspect_after_s
+                and now_s >= entry.rests_until_s
             ]
             ids = tuple(worker_id for worker_id, _ in usable)
             capacities = tuple(entry.profile.capacity for _, entry in usable)

@@ -11,6 +11,7 @@ import math
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from ganger_core.domain.plan import (
     Assignment,
@@ -86,7 +87,7 @@ def build_plan(
 
 def nothing_fits(snapshot: Snapshot) -> bool:
     """Whether none of the tasks fits what any worker has left, so that every plan places nothing."""
-    free = set(snapshot.free)
+    free = not_worse(snapshot.free)
     return not any(request.fits(left) for request in {s.request for s in snapshot.shapes} for left in free)
 
 
@@ -137,6 +138,7 @@ def snapshot_digest(snapshot: Snapshot) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(4)  # a fleet stays the same for many plans
 def fleet_digest(fleet: Fleet) -> str:
     """SHA-256 (hex) over ids and capacities of the workers, in their order."""
     digest = hashlib.sha256(b"ganger fleet 1\n")
@@ -208,7 +210,7 @@ class _Reasons:
         for start in range(0, len(capacities), size):
             chunk = capacities[start : start + size]
             lefts = [left for capacity in chunk for left in members[capacity]]
-            self._groups.append((chunk[-1], len(lefts), _not_worse(chunk), _not_worse(lefts)))
+            self._groups.append((chunk[-1], len(lefts), not_worse(chunk), not_worse(lefts)))
         self._known: dict[Resources, tuple[GroupRefusal, ...]] = {}
 
     def of(self, request: Resources) -> tuple[GroupRefusal, ...]:
@@ -219,7 +221,7 @@ class _Reasons:
 
 
 def _why(
-    request: Resources, capacity: Resources, workers: int, whole: list[Amounts], left: list[Amounts]
+    request: Resources, capacity: Resources, workers: int, whole: Sequence[Amounts], left: Sequence[Amounts]
 ) -> GroupRefusal:
     """The reason of a group of which no worker has more than one of `whole` in all, or of `left` now."""
     need = request.amounts()
@@ -228,10 +230,10 @@ def _why(
     return GroupRefusal(capacity, workers, RefusalCode.TOO_LARGE, _least_shortage(need, whole))
 
 
-def _not_worse(values: Iterable[Resources]) -> list[Amounts]:
-    """The values of which no other has at least as much of each kind: the nearest worker is always one of them."""
-    best: list[Amounts] = []
-    for value in sorted({value.amounts() for value in values}, reverse=True):
+def not_worse(values: Iterable[Resources]) -> list[Resources]:
+    """The values of which no other has at least as much of each kind: what fits any fits one of them."""
+    best: list[Resources] = []
+    for value in sorted(set(values), reverse=True):
         if not any(
             other[1] >= value[1] and other[2] >= value[2] for other in best
         ):  # other[0] >= by the order

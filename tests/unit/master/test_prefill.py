@@ -14,7 +14,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import AttemptRef, Report, ReportKind, RevokeOrder, StartOrder, WorkerUsage
 from ganger_master.changes import Request
-from ganger_master.cycle import MIN_HEADS
+from ganger_master.cycle import MIN_RUNS
 from ganger_master.fencing import fencing
 from ganger_master.prefill import OVERDUE_MS, RECENT_MS
 from ganger_master.queue import BucketKey
@@ -284,14 +284,17 @@ def test_a_worker_that_is_gone_leaves_nothing_behind(master: OneThreadMaster, fe
     assert with_capacity(master) == []
 
 
-def test_a_full_fleet_is_looked_at_once_however_many_shapes_wait(tmp_path: Path) -> None:
+def test_what_fits_nowhere_is_looked_at_once_however_many_shapes_wait(tmp_path: Path) -> None:
     master = OneThreadMaster(tmp_path, ManualClock())
-    master.register(a_worker("w1", cpus=100, slots=1))
+    master.register(a_worker("w1", cpus=100, slots=2))
     master.run_cycle()  # which welcomes the worker
-    master.submit(*[a_spec(cpus=1 + number) for number in range(2 * MIN_HEADS)])
+    master.submit(*[a_spec(cpus=90 + number) for number in range(2 * MIN_RUNS)])
+    master.submit(a_spec(cpus=10, priority=40))
     master.queue.wait_for_work(0)
     assert master.run_cycle().assigned == 1
-    assert not master.queue._woken
-    why = "waiting for capacity: 1 worker could run it, the nearest is short of 1 slot"
-    assert {master.queue.reason(task_id) for task_id in range(2, MIN_HEADS)} == {why}
-    assert master.queue.reason(2 * MIN_HEADS).startswith("asks for more than any worker has: needs 128 CPUs")
+    why = "waiting for capacity: 1 worker could run it, the nearest is short of 81 CPUs"
+    assert master.queue.reason(2) == why
+    assert master.queue.reason(2 * MIN_RUNS).startswith("asks for more than any worker has: needs 121 CPUs")
+    assert not master.queue.reason(2 * MIN_RUNS + 1), "it fits"
+    master.queue.wait_for_work(0)
+    assert (master.run_cycle().assigned, master.queue._woken) == (1, False)

@@ -90,3 +90,11 @@ def test_where_nothing_at_all_can_start_the_rest_is_left_out_too_unless_somethin
     assert [queue.reason(task_id) for task_id in (1, 2, 3)] == ["looked at", "asks for 2000", "asks for 3000"]
     queue.unpark_all()
     assert ids(queue) == [1, 2, 3]
+
+
+def test_heads_are_of_so_many_runs_and_long_runs_are_not_cut() -> None:
+    queue = TaskQueue()
+    queue.push([a_task(1), a_task(2), a_task(3, cpus=2), a_task(4, cpus=2), a_task(5), a_task(6)])
+    assert [shape.task_ids for shape in queue.heads(100, 0, 2).shapes] == [(1, 2), (3, 4)]
+    assert [shape.task_ids for shape in queue.heads(3, 0, 2).shapes] == [(1, 2), (3,)]
+    assert [shape.task_ids for shape in queue.heads(100, 0, 3).shapes] == [(1, 2), (3, 4), (5, 6)]
