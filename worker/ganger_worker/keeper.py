@@ -39,6 +39,7 @@ from ganger_worker.keeper_process import adopt_orphans
 
 TICK_S = 1.0  # how late the end of a lease may be noticed, also after the host was suspended
 ALREADY_RUNNING = 3  # exit code
+RECEIVE_BYTES = 64 * 1024  # at a time; to make room for a MiB takes longer than to receive a message
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -60,7 +61,7 @@ class Connection:
     def receive(self) -> list[Item] | None:
         """The messages that have come in whole; None when the other side is gone or talks nonsense."""
         try:
-            data = self.sock.recv(1 << 20)
+            data = self.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return []
         except OSError:
