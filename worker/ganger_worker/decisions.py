@@ -200,6 +200,8 @@ def reconcile(
 
 def conclude(exit_: Exit, why: str, worker: str) -> Conclusion:
     """What to report for an exit; `why` is the reason of the stop that came before it, if one did."""
+    if exit_.code == 0 and exit_.cause is None and not exit_.unkillable:
+        return _SUCCESS
     kind, code, message = _how(exit_, worker)
     if exit_.unkillable:
         pids = ", ".join(map(str, exit_.unkillable[:MAX_PIDS])) + (
@@ -217,6 +219,8 @@ def conclude(exit_: Exit, why: str, worker: str) -> Conclusion:
     outcome = Outcome(kind, exit_code=code, signal=exit_.signal, message=clean(message))
     return Conclusion(ReportKind.ENDED, "", outcome)
 
+
+_SUCCESS = Conclusion(ReportKind.ENDED, "", Outcome(OutcomeKind.OK, exit_code=0))
 
 _LOST = {
     Cause.UNWANTED: UNWANTED,

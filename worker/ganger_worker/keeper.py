@@ -39,6 +39,7 @@ from ganger_worker.keeper_process import adopt_orphans
 
 TICK_S = 1.0  # how late the end of a lease may be noticed, also after the host was suspended
 ALREADY_RUNNING = 3  # exit code
+RECEIVE_BYTES = 64 * 1024  # at a time; to make room for a MiB takes longer than to receive a message
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -60,7 +61,7 @@ class Connection:
     def receive(self) -> list[Item] | None:
         """The messages that have come in whole; None when the other side is gone or talks nonsense."""
         try:
-            data = self.sock.recv(1 << 20)
+            data = self.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return []
         except OSError:
@@ -105,17 +106,16 @@ class Keeper:
         self._checked = 0.0  # when leases were last looked at
         self._worker: Connection | None = None
         self._ended = False
-        self._woken, self._waker = socket.socketpair()
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # where signals are heard
         self._poll = select.epoll()
         self._writing = False  # whether the line to the worker is full
-        for sock in (self._woken, self._waker, listener):
-            sock.setblocking(False)
-        for sock in (self._woken, listener):
-            self._poll.register(sock, select.EPOLLIN)
+        listener.setblocking(False)
+        self._poll.register(listener, select.EPOLLIN)
+        self._poll.register(self._woken, select.EPOLLIN)
 
     def run(self) -> None:
         """Go on until told to end, or nobody needs it any more."""
-        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for signum in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, lambda *_: None)  # it only wakes the loop; unlike SIG_IGN it ends at exec
         while not self._ended:
@@ -133,8 +133,8 @@ class Keeper:
             self._tell()
         wait_s = min(self._checked + TICK_S, self._attempts.next_tick, self._attempts.next_news) - now
         for fd, events in self._poll.poll(max(0.0, wait_s)):
-            if fd == self._woken.fileno():
-                self._woken.recv(4096)
+            if fd == self._woken:
+                os.read(self._woken, 4096)
                 self._attempts.reap()
                 self._tell()
             elif fd == self._listener.fileno():

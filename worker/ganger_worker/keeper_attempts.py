@@ -311,7 +311,10 @@ class Attempts:
 
     def _find_strays(self) -> None:
         """Take in orphans that became our children, with whose they are."""
-        listed = os.pread(self._children, 1 << 20, 0)
+        listed = b""
+        while len(part := os.pread(self._children, 4096, len(listed))) > 2048:
+            listed += part  # the kernel gives whole numbers, as many as have room in a page
+        listed += part
         if listed.count(b" ") == len(self._mains) + len(self._strays):
             return  # nobody new
         new = {int(pid) for pid in listed.split()} - self._mains.keys() - self._strays.keys()
@@ -320,8 +323,7 @@ class Attempts:
         belongs = self._owners()
         everyone = frozenset(self._live)
         for pid in new:
-            keys = everyone & {belongs[pid]} if pid in belongs else everyone
-            self._strays[pid] = keys
+            keys = self._strays[pid] = everyone & {belongs[pid]} if pid in belongs else everyone
             if not keys:  # of nobody who lives
                 signal_all([pid], signal.SIGKILL)
 

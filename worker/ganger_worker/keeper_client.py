@@ -84,7 +84,7 @@ class KeeperClient:
         """Take in what the keeper says, or find that it is gone and replace it."""
         sock = self._sock
         try:
-            data = sock.recv(1 << 20) if sock is not None else b""
+            data = sock.recv(keeper.RECEIVE_BYTES) if sock is not None else b""
         except OSError:
             data = b""
         if not data:

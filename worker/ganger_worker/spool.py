@@ -62,9 +62,11 @@ class _Stream:
 
     def finish(self, tail_bytes: int) -> tuple[int, bytes]:
         """Its whole length and what of it rides in the report; all before that remains to be sent."""
-        length = self.length()
+        length = self.end = self.length()
         most = min(tail_bytes, length - self.stored)
-        tail = self.read(length - most, most) if most > 0 else b""
+        if most <= 0:
+            return length, b""
+        tail = self.read(length - most, most)
         self.end = length - len(tail)
         return length, tail
 
@@ -98,15 +100,18 @@ class Spools:
         Everything before that is sent as before, unless it is all stored.
         """
         with self._changed:
-            pair = self._pairs.get(ref) or self._pair(ref)
-        (stdout_bytes, stdout_tail), (stderr_bytes, stderr_tail) = [s.finish(tail_bytes) for s in pair]
-        stored = pair[0].is_stored and pair[1].is_stored
-        with self._changed:
-            if stored:
-                self._pairs.pop(ref, None)
-            else:
-                self._pairs[ref] = pair
-                self._wake_locked()
+            watched = self._pairs.get(ref)
+        out, err = pair = watched or self._pair(ref)
+        stdout_bytes, stdout_tail = out.finish(tail_bytes)
+        stderr_bytes, stderr_tail = err.finish(tail_bytes)
+        stored = out.is_stored and err.is_stored
+        if watched or not stored:
+            with self._changed:
+                if stored:
+                    self._pairs.pop(ref, None)
+                else:
+                    self._pairs[ref] = pair
+                    self._wake_locked()
         return Ending(stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, stored)
 
     def take(self) -> list[LogChunk]:

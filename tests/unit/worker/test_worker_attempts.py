@@ -14,7 +14,7 @@ import pytest
 from ganger_worker import keeper_attempts
 from ganger_worker.keeper_attempts import LEASE_GRACE_S, QUIET_S, Attempts
 from ganger_worker.keeper_journal import Journal
-from ganger_worker.keeper_process import MARK, Process
+from ganger_worker.keeper_process import MARK, Process, mark_of
 
 KEY = {"task": 1, "token": 1}
 TERM, KILL, USR1 = signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1
@@ -39,7 +39,7 @@ class Machine:
             chdir=lambda path: None,
             waitpid=lambda pid, options: self.ended.pop(0) if self.ended else (0, 0),
             waitstatus_to_exitcode=lambda status: status,
-            pread=lambda fd, most, offset: b"".join(b"%d " % pid for pid in self.living),
+            pread=lambda fd, most, offset: self._children()[offset:][:4095],  # as the kernel: a page
         )
         for name, what in {
             "os": kernel,
@@ -88,6 +88,9 @@ class Machine:
     def news(self) -> list[dict[str, Any]]:
         """What is told now."""
         return list(self.attempts.news())
+
+    def _children(self) -> bytes:
+        return b"".join(b"%4d " % pid for pid in self.living)
 
     def _launch(self, command: list[str], env: dict[str, str], *_: str) -> int:
         self.living[100] = Process(1, 100, env[MARK])
@@ -254,3 +257,17 @@ def test_a_refusal_of_a_second_start_does_not_overtake_the_news_of_the_first(mac
     machine.start()
     (news,) = machine.news()
     assert ([s["task"] for s in news["started"]], [r["code"] for r in news["refused"]]) == ([1], ["token"])
+
+
+def test_it_is_not_over_while_one_of_a_thousand_orphans_lives(machine: Machine) -> None:
+    machine.start()
+    machine.end(0)
+    machine.ended += [(pid, 0) for pid in range(1000, 2000)]
+    others = {pid: Process(1, 100, mark_of("w", (9, 9))) for pid in range(1000, 2000)}
+    machine.living = others | {2000: Process(1, 100, mark_of("w", (1, 1)))}
+    machine.attempts.reap()
+    assert machine.exits() == []
+    machine.ended.append((2000, 0))
+    machine.living = others
+    machine.attempts.reap()
+    assert [exit_["code"] for exit_ in machine.exits()] == [0]
