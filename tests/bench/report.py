@@ -29,11 +29,14 @@ def figure(
     cpu_s: Mapping[str, float] | None = None,
     **more: object,
 ) -> Line:
-    """A figure of `n` things. With a floor, `ratio` says how many times the floor it is."""
+    """A figure of `n` things. With a floor, `ratio` says how many times the floor it is.
+
+    It is null for a floor of 0: CPU time is counted in hundredths of a second, which is more than a little work takes.
+    """
     line: Line = {"metric": metric, "n": n, "value": rounded(value), "unit": unit}
     if floor is not None:
         line["floor"] = {"what": floor.what, "value": rounded(floor.value)}
-        line["ratio"] = rounded(value / floor.value)
+        line["ratio"] = rounded(value / floor.value) if floor.value else None
     if cpu_s is not None:
         line["cpu_s"] = {name: round(seconds, 3) for name, seconds in cpu_s.items()}
     return line | more

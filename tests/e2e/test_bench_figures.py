@@ -25,7 +25,7 @@ TINY = Sizes(
     shallow=40,
     deep=120,
     warm=20,
-    window=20,
+    window=40,
     windows=1,
     stored=50,
     restarts=1,
@@ -54,7 +54,7 @@ def test_what_waits_is_measured() -> None:
     assert (accepted["n"], memory["unit"]) == (300, "bytes/task")
     for figures in (depth(TINY), depth_array(TINY)):
         wall, cpu = figures
-        assert (wall["n"], cpu["n"]) == (20, 20)
+        assert (wall["n"], cpu["n"]) == (40, 40)
         assert wall["value"]
 
 
