@@ -12,6 +12,7 @@ from crash.checkers import (
     AttemptRow,
     EventRow,
     Finding,
+    Limit,
     Snapshot,
     TaskRow,
     acknowledged_is_there,
@@ -24,6 +25,7 @@ from crash.checkers import (
     one_live,
     overlaps,
     tokens_grow,
+    within_limits,
 )
 from crash.row import Row, percentile
 from crash.truth import Span, parse
@@ -83,6 +85,29 @@ def test_never_more_at_once() -> None:
     third = Span(3, 1, "h", 3, 1.9, 2.5)
     assert never_more_at_once([first, second, third], 2).violations == ()
     assert never_more_at_once([first, second, third], 1).violations == ("2 ran at once, on 1 CPUs",)
+
+
+def test_within_limits() -> None:
+    first, second = Span(1, 1, "h", 1, 1.0, 3.0), Span(2, 1, "h", 2, 2.0, 4.0)
+    assert within_limits([first, second], [Limit(0.0, 2)]).violations == ()
+    assert within_limits([first, second], [Limit(0.0, 0)]).violations == ()
+    one = [Limit(0.0, 2), Limit(1.5, 1, asked_s=1.2)]
+    assert within_limits([first, second], one).violations == (
+        "I10: 2 began at 2.000000 while 1 lived, 1 may",
+    )
+    asked = [Limit(0.0, 2), Limit(2.5, 1, asked_s=1.5)]  # it was not in force yet
+    assert within_limits([first, second], asked).violations == ()
+    raised = [Limit(0.0, 1), Limit(9.0, 2, asked_s=1.5)]  # it may have been
+    assert within_limits([first, second], raised).violations == ()
+    after = Span(3, 1, "h", 3, 3.0, 5.0)  # begins as the first one ends
+    assert within_limits([first, replace(after, start_s=3.001)], [Limit(0.0, 1)]).violations == ()
+
+
+def test_an_array_lives_without_attempts() -> None:
+    running = TaskRow(1, "spec", "RUNNING")
+    snapshot = replace(SNAPSHOT, tasks={1: running}, attempts=(), events=(EventRow(1, 1, "RUNNING", 0),))
+    assert conserved(snapshot).violations
+    assert holds(conserved(replace(snapshot, tasks={1: replace(running, is_array=True)})))
 
 
 def test_tokens_grow() -> None:
