@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ganger.connection import Connection
+from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.array import Array
@@ -111,9 +111,10 @@ class MasterCalls(ArrayCalls):
         answer = self._call(self._tasks.SubmitTasks, request)
         return range(answer.first_task_id, answer.first_task_id + answer.count)
 
-    def status(self, task_id: int) -> TaskStatus:
-        """One task with its attempts."""
-        answer = self._call(self._tasks.GetTaskStatus, task_pb2.GetTaskStatusRequest(task_id=task_id))
+    def status(self, task_id: int, wait_s: float = 0.0) -> TaskStatus:
+        """One task with its attempts; with `wait_s` when it is over, or after so many seconds."""
+        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s)
+        answer = self._call(self._tasks.GetTaskStatus, request, CALL_TIMEOUT_S + wait_s)
         return TaskStatus(
             convert.task_from_proto(answer.task),
             tuple(map(convert.attempt_from_proto, answer.attempts)),

@@ -86,11 +86,16 @@ class Connection:
         """A new effort towards this master: without patience as long as it has never answered."""
         return Effort(self.address, self._patience_s if self._met else 0.0)
 
-    def _call(self, method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request) -> Answer:
+    def _call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Answer],
+        request: Request,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Answer:
         effort = self.effort()
         while True:
             try:
-                answer = method(request, timeout=CALL_TIMEOUT_S)
+                answer = method(request, timeout=timeout_s)
             except grpc.RpcError as error:
                 effort.failed(error)
             else:

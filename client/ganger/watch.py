@@ -13,6 +13,8 @@ from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL
 from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
+LONGEST_WAIT_S = 30.0  # of one call; then another follows
+
 
 def follow_events(
     calls: MasterCalls,
@@ -48,6 +50,8 @@ def follow_events(
 
 def wait_for(calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None) -> list[Task]:
     """The tasks once all are over, in the order asked. Raises `NotFound`, and `WaitTimeout` after `timeout_s`."""
+    if len(task_ids) == 1:
+        return [_wait_for_one(calls, task_ids[0], timeout_s)]
     found, as_of_seq = fetch(calls, task_ids)
     missing = [task_id for task_id in task_ids if task_id not in found]
     if missing:
@@ -62,6 +66,18 @@ def wait_for(calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | Non
     ended, _ = fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
     found.update(ended)
     return [found[task_id] for task_id in task_ids]
+
+
+def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> Task:
+    """One call to the master answers when the task is over: no list, no stream of events."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left_s = LONGEST_WAIT_S if deadline is None else max(0.0, deadline - time.monotonic())
+        task = calls.status(task_id, min(left_s, LONGEST_WAIT_S)).task
+        if task.is_final:
+            return task
+        if deadline is not None and time.monotonic() >= deadline:
+            raise WaitTimeout(f"1 of 1 not over after {timeout_s:g} s: {task.label}")
 
 
 def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeout_s: float | None) -> None:
@@ -88,12 +104,6 @@ def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeo
 
 def fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task], int]:
     """The tasks by id, and an event before which nothing is missing in any of them."""
-    if len(task_ids) == 1:  # the master knows a single task's status without a look at its disk
-        try:
-            status = calls.status(task_ids[0])
-        except NotFound:
-            return {}, 0
-        return {status.task.id: status.task}, status.as_of_seq
     found: dict[int, Task] = {}
     seqs = []
     for start in range(0, len(task_ids), PAGE_SIZE):

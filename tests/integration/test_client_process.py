@@ -100,8 +100,9 @@ def test_ctrl_c_ends_following_and_waiting_only(master: ScriptedMaster) -> None:
     following.send_signal(signal.SIGINT)
     _, err = following.communicate(timeout=END_S)
     assert (following.returncode, b"detached" in err) == (130, True)
+    asked = len(master.requests["GetTaskStatus"])
     waiting = ganger(master.folder, "wait", "1")
-    wait_until(lambda: master.requests["WatchEvents"], what="it waits")
+    wait_until(lambda: len(master.requests["GetTaskStatus"]) > asked, what="it waits")
     waiting.send_signal(signal.SIGINT)
     assert waiting.communicate(timeout=END_S) == (b"", b"ganger: interrupted\n")
     assert waiting.returncode == 125

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -166,7 +167,14 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
 
     def GetTaskStatus(self, request: Any, context: Any) -> Any:
         def do() -> Any:
+            over = time.monotonic() + request.wait_s
             with self.master.changed:
+                while (
+                    not self._task(request.task_id).is_final
+                    and time.monotonic() < over
+                    and context.is_active()
+                ):
+                    self.master.changed.wait(0.02)  # also looks whether the caller is still there
                 return task_pb2.GetTaskStatusResponse(
                     task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),

@@ -3,71 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
-from ganger_core.domain.array import MOST_ELEMENTS, Array, Items
-from ganger_core.domain.clock import Clock
-from ganger_core.domain.errors import GangerError, Invalid, NotFound
+from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
-from ganger_core.domain.states import TaskState
+from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
-from ganger_core.rpc.guard import current_call
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
-from ganger_master.changes import Cancel, Request, Submit, SubmitArray, Update
-from ganger_master.disk import DiskGuard
-from ganger_master.engine import Engine
-from ganger_master.feed import Feed
-from ganger_master.gate import DurableGate
-from ganger_master.logstore import LogStore, stream_tail
-from ganger_master.queue import TaskQueue
+from ganger_master.changes import Cancel, Submit
+from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
-from ganger_master.services.uploads import Uploads, checked_items
-from ganger_master.store.reader import StoreReader
-from ganger_master.store.rows import array_to_text, spec_to_json
+from ganger_master.services.arrays import ArrayCalls
+from ganger_master.services.calls import caller, request_of
+from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
-LEASE_HEARTBEATS = 3  # a lease is at least so long, so that a late heartbeat does not end its task
 MAX_SPECS = 10_000  # per SubmitTasks call
-IN_FORCE_WITHIN_S = 5.0  # a worker answers within a round trip, unless it cannot be reached
+MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
-T = TypeVar("T")
 
-
-class TaskService(task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        queue: TaskQueue,
-        gate: DurableGate,
-        feed: Feed,
-        logs: LogStore,
-        reader: StoreReader,
-        readers: Executor,
-        clock: Clock,
-        disk: DiskGuard,
-        *,
-        heartbeat_every_s: float,
-    ) -> None:
-        self._least_lease_s = max(validate.LEAST_LEASE_S, LEASE_HEARTBEATS * heartbeat_every_s)
-        self._engine = engine
-        self._queue = queue
-        self._gate = gate
-        self._feed = feed
-        self._logs = logs
-        self._reader = reader
-        self._readers = readers
-        self._clock = clock
-        self._disk = disk
-        self._uploads = Uploads()
 
     async def SubmitTask(
         self, request: task_pb2.SubmitTaskRequest, context: object
@@ -90,60 +51,17 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         first = await self._submit(request.request_id, specs)
         return task_pb2.SubmitTasksResponse(first_task_id=first, count=len(specs))
 
-    async def SubmitArray(
-        self, request: task_pb2.SubmitArrayRequest, context: object
-    ) -> task_pb2.SubmitArrayResponse:
-        """Accept an array, whose items have been put before."""
-        convert.require(request, "spec", "spec")
-        convert.require(request, "array", "array")
-        spec = convert.spec_from_proto(request.spec)
-        array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
-        validate.check_spec(spec, "spec", self._least_lease_s)
-        validate.check_array(array)
-        key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
-        items = None
-        if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
-            self._disk.check()
-            if array.items:
-                items = await self._items(key.owner, array)
-        applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
-        task_id = applied.only()
-        await self._gate.passed(applied.ticket)
-        assert isinstance(task_id, int)
-        self._uploads.drop(key.owner, array.items)
-        return task_pb2.SubmitArrayResponse(task_id=task_id, count=len(array))
-
-    async def PutItems(self, request: task_pb2.PutItemsRequest, context: object) -> task_pb2.PutItemsResponse:
-        """Take in a part of the items of an array that is to come."""
-        next_offset = self._uploads.put(
-            _caller().name, request.digest, request.size, request.offset, request.data
-        )
-        return task_pb2.PutItemsResponse(next_offset=next_offset)
-
-    async def UpdateTask(
-        self, request: task_pb2.UpdateTaskRequest, context: object
-    ) -> task_pb2.UpdateTaskResponse:
-        """Change how many elements of an array may run; answered when that is in force, or after a while."""
-        if not request.HasField("max_parallel"):
-            raise Invalid("max_parallel is missing: there is nothing else to change", field="max_parallel")
-        validate.check_int(request.max_parallel, "max_parallel", 0, MOST_ELEMENTS)
-        task, _, _ = await self._find(request.task_id)
-        key = request_of(request.request_id, f"update {task.id} max_parallel={request.max_parallel}")
-        applied = self._engine.apply([Update(key, task.id, request.max_parallel)], self._clock.now())
-        applied.only()
-        await self._gate.passed(applied.ticket)
-        try:
-            async with asyncio.timeout(IN_FORCE_WITHIN_S):
-                await self._in_force(task.id)
-        except TimeoutError:
-            return task_pb2.UpdateTaskResponse(in_force=False)
-        return task_pb2.UpdateTaskResponse(in_force=True)
-
     async def GetTaskStatus(
         self, request: task_pb2.GetTaskStatusRequest, context: object
     ) -> task_pb2.GetTaskStatusResponse:
-        """One task with all its attempts."""
+        """One task with all its attempts, as it is or once it is over."""
+        validate.check_seconds(request.wait_s, "wait_s")
         task, newest, as_of_seq = await self._find(request.task_id)
+        if request.wait_s and not task.is_final:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(request.wait_s, MOST_WAIT_S)):
+                    await self._over(task, as_of_seq)
+            task, newest, as_of_seq = await self._find(request.task_id)
         attempts: Sequence[Attempt] = [newest] if newest else []
         if task.token > len(attempts):
             stored = await self._read(self._reader.attempts, task.id)
@@ -165,7 +83,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
             raise Invalid(f"one call takes at most {MAX_PAGE} task ids", field="task_ids")
         ticket, as_of_seq = self._engine.position()
         await self._gate.passed(ticket)
-        page = await self._read(self._page, request, _caller(), size, as_of_seq)
+        page = await self._read(self._page, request, caller(), size, as_of_seq)
         for row in page.rows:
             if row.task.HasField("array") and not row.task.finished_ms:
                 task, _, _ = await self._find(row.task.id)  # the store does not count elements
@@ -197,7 +115,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         self, request: task_pb2.WatchEventsRequest, context: object
     ) -> AsyncIterator[task_pb2.WatchEventsResponse]:
         """The feed from a sequence number on."""
-        caller = _caller()
+        asking = caller()
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
         wanted = frozenset(request.task_ids)
@@ -207,7 +125,7 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
             events = [
                 convert.event_to_proto(event)
                 for event in batch
-                if (not wanted or event.task_id in wanted) and caller.owns(event.owner)
+                if (not wanted or event.task_id in wanted) and asking.owns(event.owner)
             ]
             if events:
                 yield task_pb2.WatchEventsResponse(events=events, as_of_seq=batch[-1].seq)
@@ -289,14 +207,14 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
                 offset += len(data)
             offsets[stream] = offset
 
-    async def _in_force(self, array_id: int) -> None:
-        """Return once nothing starts beyond the array's limit. What may change that are events."""
-        after_seq = self._feed.last_seq
-        if self._engine.limit_is_in_force(array_id):
-            return
-        async for _ in self._feed.batches(after_seq):
-            if self._engine.limit_is_in_force(array_id):
-                return
+    async def _over(self, task: Task, after_seq: int) -> None:
+        """Return when the task is over. An element that never began may end with the rest of its array, unmentioned."""
+        async for batch in self._feed.batches(after_seq):
+            for event in batch:
+                if event.task_id == task.id and event.state in TASK_FINAL:
+                    return
+                if event.task_id == task.array_id and (await self._find(task.id))[0].is_final:
+                    return
 
     async def _next_event(self, task_id: int, after_seq: int) -> None:
         async for batch in self._feed.batches(after_seq):
@@ -317,30 +235,6 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
         assert isinstance(first, int)
         return first
 
-    async def _items(self, owner: str, array: Array) -> Items:
-        """The items that were put for this array; what is wrong with them is not kept."""
-        blob = self._uploads.take(owner, array.items)
-        try:
-            return await self._read(checked_items, blob, array.items, len(array))
-        except GangerError:
-            self._uploads.drop(owner, array.items)
-            raise
-
-    async def _find(self, task_id: int) -> tuple[Task, Attempt | None, int]:
-        """The task, its newest attempt if in memory, and the last event contained; durable, and the caller's own."""
-        validate.check_id(task_id, "task_id")
-        seen = self._engine.see(task_id)
-        if seen is not None:
-            await self._gate.passed(seen.ticket)
-            found: tuple[Task | None, Attempt | None, int] = (seen.task, seen.attempt, seen.as_of_seq)
-        else:
-            as_of_seq = self._feed.last_seq
-            found = (await self._read(self._reader.task, task_id), None, as_of_seq)
-        task, attempt, as_of_seq = found
-        if task is None or not _caller().owns(task.owner):
-            raise NotFound(f"there is no task {task_id}", field="task_id")
-        return task, attempt, as_of_seq
-
     def _with_reason(self, task: Task) -> Task:
         """A waiting task shows why the last plan left it out, one whose worker is lost what it waits for."""
         if task.is_final:
@@ -351,15 +245,6 @@ class TaskService(task_pb2_grpc.TaskServiceServicer):
             worker = self._engine.waits_for(task.id)
             reason = why_it_stays(worker, task.reason) if worker else ""
         return replace(task, reason=reason) if reason else task
-
-    async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
-
-
-def request_of(request_id: str, payload: str) -> Request:
-    """The caller's request with the digest of what it asks for."""
-    validate.check_request_id(request_id)
-    return Request(_caller().name, request_id, hashlib.sha256(payload.encode()).hexdigest())
 
 
 def page_size(asked: int) -> int:
@@ -389,7 +274,3 @@ def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -
             known[data] = spec
         specs.append(known[data])
     return tuple(specs)
-
-
-def _caller() -> Principal:
-    return current_call.get().principal

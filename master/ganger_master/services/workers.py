@@ -21,7 +21,8 @@ from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
-from ganger_master.services.tasks import page_size, page_start, request_of
+from ganger_master.services.calls import request_of
+from ganger_master.services.tasks import page_size, page_start
 
 REPORTS_ON_LOOP = 250  # more than these at once would hold up the loop
 

@@ -371,10 +371,12 @@ class UpdateTaskResponse(_message.Message):
     def __init__(self, in_force: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusRequest(_message.Message):
-    __slots__ = ("task_id",)
+    __slots__ = ("task_id", "wait_s")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_S_FIELD_NUMBER: _ClassVar[int]
     task_id: int
-    def __init__(self, task_id: _Optional[int] = ...) -> None: ...
+    wait_s: float
+    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ...) -> None: ...
 
 class GetTaskStatusResponse(_message.Message):
     __slots__ = ("task", "attempts", "as_of_seq")

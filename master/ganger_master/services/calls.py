@@ -1,0 +1,88 @@
+"""This module holds what all calls of clients need: the rooms to ask, the caller, and the task that is meant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from ganger_core.domain import validate
+from ganger_core.domain.clock import Clock
+from ganger_core.domain.errors import NotFound
+from ganger_core.domain.principal import Principal
+from ganger_core.domain.task import Attempt, Task
+from ganger_core.rpc.guard import current_call
+from ganger_master.changes import Request
+from ganger_master.disk import DiskGuard
+from ganger_master.engine import Engine
+from ganger_master.feed import Feed
+from ganger_master.gate import DurableGate
+from ganger_master.logstore import LogStore
+from ganger_master.queue import TaskQueue
+from ganger_master.services.uploads import Uploads
+from ganger_master.store.reader import StoreReader
+
+LEASE_HEARTBEATS = 3  # a lease is at least so long, so that a late heartbeat does not end its task
+
+T = TypeVar("T")
+
+
+class ClientCalls:
+    """The rooms that answer clients."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        queue: TaskQueue,
+        gate: DurableGate,
+        feed: Feed,
+        logs: LogStore,
+        reader: StoreReader,
+        readers: Executor,
+        clock: Clock,
+        disk: DiskGuard,
+        *,
+        heartbeat_every_s: float,
+    ) -> None:
+        self._least_lease_s = max(validate.LEAST_LEASE_S, LEASE_HEARTBEATS * heartbeat_every_s)
+        self._engine = engine
+        self._queue = queue
+        self._gate = gate
+        self._feed = feed
+        self._logs = logs
+        self._reader = reader
+        self._readers = readers
+        self._clock = clock
+        self._disk = disk
+        self._uploads = Uploads()
+
+    async def _find(self, task_id: int) -> tuple[Task, Attempt | None, int]:
+        """The task, its newest attempt if in memory, and the last event contained; durable, and the caller's own."""
+        validate.check_id(task_id, "task_id")
+        seen = self._engine.see(task_id)
+        if seen is not None:
+            await self._gate.passed(seen.ticket)
+            found: tuple[Task | None, Attempt | None, int] = (seen.task, seen.attempt, seen.as_of_seq)
+        else:
+            as_of_seq = self._feed.last_seq
+            found = (await self._read(self._reader.task, task_id), None, as_of_seq)
+        task, attempt, as_of_seq = found
+        if task is None or not caller().owns(task.owner):
+            raise NotFound(f"there is no task {task_id}", field="task_id")
+        return task, attempt, as_of_seq
+
+    async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
+
+
+def request_of(request_id: str, payload: str) -> Request:
+    """The caller's request with the digest of what it asks for."""
+    validate.check_request_id(request_id)
+    return Request(caller().name, request_id, hashlib.sha256(payload.encode()).hexdigest())
+
+
+def caller() -> Principal:
+    """Who makes the call being answered."""
+    return current_call.get().principal
