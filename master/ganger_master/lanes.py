@@ -48,6 +48,10 @@ class Lanes:
         """The lanes of those that ask for this, by worker."""
         return self._lanes.get(request, _NONE)
 
+    def requests(self) -> frozenset[Resources]:
+        """What is asked for by those that are in lanes."""
+        return frozenset(self._lanes)
+
     def behind(self) -> list[AttemptRef]:
         """All that are behind."""
         return [ref for lanes in self._lanes.values() for lane in lanes.values() for ref in lane.behind]

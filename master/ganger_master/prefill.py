@@ -58,13 +58,17 @@ def wants_more(state: State, over: Attempt) -> bool:
 
 
 def fill(
-    state: State, left: Sequence[Left], usable: Mapping[str, Resources], now_ms: int
+    state: State,
+    left: Sequence[Left],
+    usable: Mapping[str, Resources],
+    now_ms: int,
+    left_before: Sequence[Left] = (),
 ) -> Iterator[tuple[int, Attempt]]:
     """Which of these tasks go behind which running attempt's lane, in rank order.
 
     A lane is filled when it `is_low`. `usable` are the workers that may get work, with their capacities. On a worker
     where a task of a higher rank that asks for something else could run, nothing goes behind: what comes free there
-    is that task's.
+    is that task's. `left_before` waits beside these.
     """
     above: list[Resources] = []
     added: Counter[tuple[Resources, str]] = Counter()
@@ -72,9 +76,14 @@ def fill(
         waiting = list(reversed(bucket.task_ids))
         depth = state.run_times.depth(bucket.key)
         lanes = state.lanes.of(bucket.key.request) if depth else {}
+        higher = (
+            above + [other.key.request for other in left_before if _ranks_above(other, bucket)]
+            if lanes
+            else []
+        )
         for worker_id, lane in lanes.items():
             capacity = usable.get(worker_id)
-            if capacity is None or any(other.fits(capacity) for other in above):
+            if capacity is None or any(other.fits(capacity) for other in higher):
                 continue
             recent = list(_recent(state, lane, now_ms))
             place = bucket.key.request, worker_id
@@ -121,6 +130,10 @@ def _recent(state: State, lane: Lane, now_ms: int) -> Iterator[Attempt]:
         attempt = state.attempts[ref.task_id]
         if now_ms - max(attempt.assigned_ms, attempt.started_ms) <= RECENT_MS:
             yield attempt
+
+
+def _ranks_above(one: Left, other: Left) -> bool:
+    return _rank(one.key.priority, one.task_ids[0]) < _rank(other.key.priority, other.task_ids[0])
 
 
 def _rank(priority: int, task_id: int) -> tuple[int, int]:
