@@ -10,7 +10,7 @@ from functools import partial
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.placement import not_worse
 from ganger_core.domain.plan import Fleet, Snapshot
-from ganger_core.domain.task import AttemptRef
+from ganger_core.domain.task import AttemptRef, Lane
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
@@ -62,6 +62,8 @@ class Cycle:
         self._clock = clock
         self._hold = hold
         self._said_fallback = False
+        self._left_before: list[Left] = []  # what cycles left out since capacity last came free
+        self._generation = 0
         self._counted_on: frozenset[str] = frozenset()  # the workers that the last cycle could give work
 
     def run_once(self) -> CycleResult:
@@ -75,7 +77,7 @@ class Cycle:
         heads = self._queue.heads(most, now.wall_ms, max(MIN_RUNS, room))
         if not heads.shapes:
             left = left_over(heads, None)
-            behind = self._prefill(left, self._clock.now()) if left else 0
+            behind, _ = self._prefill(left, self._clock.now()) if left else (0, None)
             return CycleResult(0, 0, behind, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
@@ -91,7 +93,9 @@ class Cycle:
         # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
         # refused is planned again at once.
         left = left_over(heads, planned.plan)
-        behind = self._prefill(left, self._clock.now()) if left else 0
+        if heads.generation != self._generation:
+            self._generation, self._left_before = heads.generation, []
+        behind, in_lanes = self._prefill(left, self._clock.now()) if left else (0, frozenset())
         result = CycleResult(
             sum(len(shape.task_ids) for shape in heads.shapes),
             len(admitted.accepted),
@@ -100,7 +104,8 @@ class Cycle:
             planned.by,
         )
         if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
-            self._park(heads, planned, self._clock.now())
+            self._park(heads, planned, in_lanes, self._clock.now())
+            self._left_before += [each for each in left if not each.limited]
         if admitted.refused:
             self._queue.wake()
         _log.info(
@@ -131,25 +136,29 @@ class Cycle:
         self._engine.apply_with(decide, now)
         return found[0]
 
-    def _prefill(self, left: Sequence[Left], now: Instant) -> int:
+    def _prefill(self, left: Sequence[Left], now: Instant) -> tuple[int, frozenset[Lane]]:
         """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
 
-        Each counts for who planned the one that it is behind. Returns how many went behind others.
+        Each counts for who planned the one that it is behind. Returns how many went behind others, and the lanes
+        in which others might.
         """
+        in_lanes: frozenset[Lane] = frozenset()
 
         def decide(state: State) -> Sequence[Command]:
+            nonlocal in_lanes
+            in_lanes = state.lanes.keys()
             fleet, _ = self._registry.fleet(now.steady_s)
             usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
             behind = [
                 Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
-                for task_id, before in fill(state, left, usable, now.wall_ms)
+                for task_id, before in fill(state, left, usable, now.wall_ms, self._left_before)
             ]
             rank_of = partial(self._queue.ageing.rank_of, now_ms=now.wall_ms)
             in_the_way = to_revoke(state, left, usable, rank_of)
             return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
 
         applied = self._engine.apply_with(decide, now)
-        return sum(isinstance(answer, AttemptRef) for answer in applied.answers)
+        return sum(isinstance(answer, AttemptRef) for answer in applied.answers), in_lanes
 
     def _welcome(self, fleet: Fleet) -> None:
         """One that was late, or rested, takes work again: what was parked for want of it may be planned."""
@@ -158,14 +167,14 @@ class Cycle:
             self._queue.unpark_all()
         self._counted_on = counted_on
 
-    def _park(self, heads: Heads, planned: Planned, now: Instant) -> None:
-        """Leave out what was left over, and all that waits and fits nowhere, looked at or not."""
+    def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[Lane], now: Instant) -> None:
+        """Leave out what was left over, and of the rest what fits nowhere and can go behind nobody (`in_lanes`)."""
         fleet, free = self._registry.fleet(now.steady_s)
         best = not_worse(free)
 
         def no_room(key: BucketKey) -> object:
-            fits = any(key.request.fits(left) for left in best)
-            return "" if fits else NoRoom(key.request, fleet, free)
+            may_go = key.lane in in_lanes or any(key.request.fits(left) for left in best)
+            return "" if may_go else NoRoom(key.request, fleet, free)
 
         keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
         reasons: list[tuple[BucketKey, object]] = [

@@ -66,6 +66,10 @@ class Lanes:
         key = self._of_array.get(array_id)
         return _NONE if key is None else self._lanes[key]
 
+    def keys(self) -> frozenset[LaneKey]:
+        """What those that are in lanes have in common."""
+        return frozenset(self._lanes)
+
     def behind(self) -> list[AttemptRef]:
         """All that are behind."""
         return [ref for lanes in self._lanes.values() for lane in lanes.values() for ref in lane.behind]

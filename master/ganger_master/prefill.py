@@ -69,13 +69,17 @@ def wants_more(state: State, over: Attempt) -> bool:
 
 
 def fill(
-    state: State, left: Sequence[Left], usable: Mapping[str, Resources], now_ms: int
+    state: State,
+    left: Sequence[Left],
+    usable: Mapping[str, Resources],
+    now_ms: int,
+    left_before: Sequence[Left] = (),
 ) -> Iterator[tuple[int, Attempt]]:
     """Which of these tasks go behind which running attempt's lane, in rank order.
 
     A lane is filled when it `is_low`. `usable` are the workers that may get work, with their capacities. On a worker
     where a task of a higher-ranked bucket could run that the plan had no room for, nothing goes behind: what comes
-    free there is that task's.
+    free there is that task's. `left_before` waits beside these.
     """
     above: list[Resources] = []
     added: Counter[tuple[LaneKey, str]] = Counter()
@@ -83,9 +87,11 @@ def fill(
         waiting = list(reversed(bucket.task_ids))
         depth = 0 if is_over_its_limit(state, bucket.key.array_id) else state.run_times.depth(bucket.key)
         lanes = state.lanes.of(bucket.key.lane) if depth else {}
+        before = [each.key.request for each in left_before if each.rank < bucket.rank] if lanes else []
+        higher = [*above, *before]
         for worker_id, lane in lanes.items():
             capacity = usable.get(worker_id)
-            if capacity is None or any(other.fits(capacity) for other in above):
+            if capacity is None or any(other.fits(capacity) for other in higher):
                 continue
             recent = list(_recent(state, lane, now_ms))
             place = bucket.key.lane, worker_id

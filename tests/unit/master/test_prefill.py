@@ -229,6 +229,36 @@ def test_a_higher_rank_that_could_not_run_there_is_in_nobody_s_way(master: OneTh
     assert [ref for _, ref in orders(master)] == three_of
 
 
+def test_many_that_can_run_nowhere_keep_nobody_from_going_behind(master: OneThreadMaster) -> None:
+    master.submit(a_spec())
+    assert master.run_cycle().assigned == 1
+    master.submit(*[a_spec(priority=60, cpus=2 + number) for number in range(2 * MIN_RUNS)])
+    master.submit(a_spec(), a_spec())
+    went = []
+    while master.queue._woken:
+        master.queue.wait_for_work(0)
+        went.append(master.run_cycle().behind)
+    assert went == [0, 2]
+    assert master.queue.reason(2 * MIN_RUNS).startswith("asks for more than any worker has")
+
+
+def test_ranks_hold_over_all_that_an_earlier_look_left_out(master: OneThreadMaster) -> None:
+    """More tasks of a higher rank wait than one cycle looks at, and each could run where the lane is."""
+    master.submit(a_spec())
+    assert master.run_cycle().assigned == 1
+    master.submit(*[a_spec(priority=60, cpus=0.5 + number / 100) for number in range(2 * MIN_RUNS)])
+    master.submit(a_spec(), a_spec())
+    went = []
+    while master.queue._woken:
+        master.queue.wait_for_work(0)
+        went.append(master.run_cycle().behind)
+    assert went == [0, 0]
+    master.state.run_times.note(KEY._replace(priority=70), 10, 10)
+    master.submit(a_spec(priority=70))
+    master.queue.wait_for_work(0)
+    assert master.run_cycle().behind == 1, "it ranks above all of these"
+
+
 def test_nothing_goes_behind_what_has_run_for_long(master: OneThreadMaster) -> None:
     master.submit(a_spec())
     master.run_cycle()
