@@ -337,4 +337,4 @@ class TaskQueue:
 
 def most_behind(running: int) -> int:
     """How many tasks of an array are looked at beyond those that may have capacity: enough to wait behind these."""
-    return min(16 * running, 256)
+    return min(32 * running, 256)

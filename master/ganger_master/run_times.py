@@ -9,7 +9,7 @@ from statistics import median
 
 from ganger_master.queue import BucketKey
 
-MOST_BEHIND = 16  # for each attempt that has capacity
+MOST_BEHIND = 32  # for each attempt that has capacity
 LONG_MS = 1_000  # the median run time beyond which nothing goes behind
 KEPT_RUNS = 15
 KEPT_BUCKETS = 1_000

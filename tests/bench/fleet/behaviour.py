@@ -24,7 +24,7 @@ class Habits:
     """What is the same for all workers of a fleet. Seconds, and flaps of one worker a minute."""
 
     slots: int = 4
-    mean_run_s: float = 20.0
+    mean_run_s: float = 30.0
     flaps_per_minute: float = 0.05
     silence_s: tuple[float, float] = (5.0, 60.0)
     restart_s: tuple[float, float] = (1.0, 5.0)
