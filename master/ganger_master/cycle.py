@@ -75,10 +75,8 @@ class Cycle:
         room = 2 * sum(max(0, left.slots) for left in free)
         most = max(MIN_HEADS, min(MAX_HEADS, room))
         heads = self._queue.heads(most, now.wall_ms, max(MIN_RUNS, room))
-        if not heads.shapes:
-            left = left_over(heads, None)
-            behind, _ = self._prefill(left, self._clock.now()) if left else (0, None)
-            return CycleResult(0, 0, behind, 0, "")
+        if not heads.shapes and not heads.limited:
+            return CycleResult(0, 0, 0, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
             why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))

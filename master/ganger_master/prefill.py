@@ -38,9 +38,9 @@ class Left:
     limited: bool = False
 
 
-def left_over(heads: Heads, plan: Plan | None) -> list[Left]:
-    """What the plan, if there was one, could not place, in rank order."""
-    placed = {assignment.task_id for assignment in plan.assignments} if plan else set()
+def left_over(heads: Heads, plan: Plan) -> list[Left]:
+    """What the plan could not place, in rank order."""
+    placed = {assignment.task_id for assignment in plan.assignments}
     found = []
     for key, ranks in zip(heads.keys, heads.ranks, strict=True):
         waiting = [rank for rank in ranks if rank.task_id not in placed]

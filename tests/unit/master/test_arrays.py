@@ -23,10 +23,13 @@ from ganger_core.domain.task import (
     StopOrder,
 )
 from ganger_master.changes import Forget, Request, Update
+from ganger_master.cycle import Cycle
+from ganger_master.planning import Planning
+from ganger_master.restored import RestoreHold
 from ganger_master.store.aged import AgedRows
 from ganger_master.store.reader import StoreReader
 from testkit.builders import a_spec, a_worker, ended, started
-from testkit.one_thread import OneThreadMaster
+from testkit.one_thread import FirstFitPlanner, OneThreadMaster
 
 WORKER = a_worker("w1", cpus=4)
 PENDING, SCHEDULED, RUNNING = TaskState.PENDING, TaskState.SCHEDULED, TaskState.RUNNING
@@ -169,6 +172,21 @@ def test_elements_go_behind_elements_of_their_array_alone(
     assert behind
     assert {master.task(ref.task_id).array_id for ref in behind} == {array_id}
     assert master.state.lanes.running(array_id) == 2
+
+
+def test_nothing_goes_behind_while_a_restore_holds_assignments_back(
+    master: OneThreadMaster, clock: ManualClock
+) -> None:
+    array_id = master.submit_array(a_spec(), an_array("0-199", most=2))
+    warmed(with_worker(master), clock, array_id)
+    behind = master.state.lanes.behind()
+    for ref in behind:  # the lane is empty again, and may be filled
+        master.report(WORKER, Report(ref, ReportKind.REVOKED))
+    hold = RestoreHold(master.engine, clock.now().steady_s + 100)
+    planning = Planning(FirstFitPlanner(), clock)
+    held = Cycle(master.engine, master.queue, master.registry, planning, clock, hold)
+    assert held.run_once().behind == 0
+    assert master.run_cycle().behind > 0  # without the hold
 
 
 def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
