@@ -10,7 +10,7 @@ from functools import partial
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.placement import not_worse
 from ganger_core.domain.plan import Fleet, Snapshot
-from ganger_core.domain.task import AttemptRef, Lane
+from ganger_core.domain.task import AttemptRef, LaneKey
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
@@ -134,13 +134,13 @@ class Cycle:
         self._engine.apply_with(decide, now)
         return found[0]
 
-    def _prefill(self, left: Sequence[Left], now: Instant) -> tuple[int, frozenset[Lane]]:
+    def _prefill(self, left: Sequence[Left], now: Instant) -> tuple[int, frozenset[LaneKey]]:
         """Put what the plan left over behind running attempts, and ask back what is in the way of a higher rank.
 
         Each counts for who planned the one that it is behind. Returns how many went behind others, and the lanes
         in which others might.
         """
-        in_lanes: frozenset[Lane] = frozenset()
+        in_lanes: frozenset[LaneKey] = frozenset()
 
         def decide(state: State) -> Sequence[Command]:
             nonlocal in_lanes
@@ -165,7 +165,7 @@ class Cycle:
             self._queue.unpark_all()
         self._counted_on = counted_on
 
-    def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[Lane], now: Instant) -> None:
+    def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[LaneKey], now: Instant) -> None:
         """Leave out what was left over, and of the rest what fits nowhere and can go behind nobody (`in_lanes`)."""
         fleet, free = self._registry.fleet(now.steady_s)
         best = not_worse(free)

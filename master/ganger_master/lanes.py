@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ganger_core.domain.task import Attempt, AttemptRef
-from ganger_core.domain.task import Lane as LaneKey
+from ganger_core.domain.task import Attempt, AttemptRef, LaneKey
 
 _NONE: Mapping[str, Lane] = MappingProxyType({})
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from ganger_core.domain.plan import Plan
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, Task
-from ganger_core.domain.task import Lane as LaneKey
+from ganger_core.domain.task import Attempt, AttemptRef, LaneKey, Task
 from ganger_master.ageing import Rank
 from ganger_master.arrays import find
 from ganger_master.handing import is_over_its_limit, may_revoke

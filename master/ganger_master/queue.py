@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import Lane, Task
+from ganger_core.domain.task import LaneKey, Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.locks import QUEUE_RANK, RankedLock
 
@@ -43,9 +43,9 @@ class BucketKey(NamedTuple):
         return cls(task.owner, task.spec.resources, task.spec.priority, array_id)
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> LaneKey:
         """Which attempts those of this bucket may be behind."""
-        return Lane(self.request, self.array_id)
+        return LaneKey(self.request, self.array_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ def _limit_forgotten() -> Patches:
 
 def _elements_among_others() -> Patches:
     """An element may be behind any attempt that asks for the same."""
-    from ganger_core.domain.task import Lane
+    from ganger_core.domain.task import LaneKey
 
-    lane = property(lambda self: Lane(self.spec.resources))
-    key = property(lambda self: Lane(self.request))
+    lane = property(lambda self: LaneKey(self.spec.resources))
+    key = property(lambda self: LaneKey(self.request))
     return {
         "ganger_core.domain.task:Task.lane": lane,
         "ganger_core.domain.task:StartOrder.lane": lane,

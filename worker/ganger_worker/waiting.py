@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from ganger_core.domain.task import AttemptRef, Lane, StartOrder
+from ganger_core.domain.task import AttemptRef, LaneKey, StartOrder
 
 
 class Waiting:
     """Who waits, by lane, in order. Whoever owns it guards it."""
 
     def __init__(self) -> None:
-        self._lanes: dict[Lane, OrderedDict[AttemptRef, None]] = {}  # none of them empty
-        self._lengths: dict[Lane, int] = {}  # of each lane when one was added last
+        self._lanes: dict[LaneKey, OrderedDict[AttemptRef, None]] = {}  # none of them empty
+        self._lengths: dict[LaneKey, int] = {}  # of each lane when one was added last
 
     def add(self, order: StartOrder) -> None:
         """This one waits, as the last of its lane."""

@@ -160,12 +160,12 @@ class Task:
         return f"{self.array_id}.{self.index}" if self.array_id else str(self.id)
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> LaneKey:
         """Which tasks may take its place on a worker."""
-        return Lane(self.spec.resources, self.array_id)
+        return LaneKey(self.spec.resources, self.array_id)
 
 
-class Lane(NamedTuple):
+class LaneKey(NamedTuple):
     """What attempts have in common that may take each other's place on a worker: the request, and the array if any.
 
     Elements stay among themselves, so that a hand-over never changes how many elements of an array run.
@@ -241,9 +241,9 @@ class StartOrder:
     array_id: int = 0
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> LaneKey:
         """Which attempts it may be behind, and which behind it."""
-        return Lane(self.spec.resources, self.array_id)
+        return LaneKey(self.spec.resources, self.array_id)
 
 
 @dataclass(frozen=True, slots=True)
