@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
-from ganger_core.domain.task import Attempt, Outcome, StopOrder, Task
+from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, StopOrder, Task
 from ganger_master.changes import Change, Dequeue, Tell
 from ganger_master.moves import has_ended, move, put, step_attempt
 from ganger_master.state import Rules, State
@@ -22,9 +22,8 @@ class Stopping:
 
 def withdraw_waiting(state: State, change: Change, task: Task, ended: Outcome, now: Instant) -> Task:
     """A task that waits is over, as `ended` says: CANCELLED or EXPIRED."""
-    task = move(
-        task, TaskEvent(ended.kind.lower()), reason=ended.message, finished_ms=now.wall_ms, outcome=ended
-    )
+    event = TaskEvent.EXPIRED if ended.kind is OutcomeKind.EXPIRED else TaskEvent.CANCELLED
+    task = move(task, event, reason=ended.message, finished_ms=now.wall_ms, outcome=ended)
     change.effects.append(Dequeue(task.id))
     put(state, change, task, now)
     return task

@@ -15,11 +15,6 @@ from ganger_master.store import rows
 CHUNK = 1_000  # elements that are looked at together
 
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
-_WITH_WORKERS = (
-    f"SELECT {', '.join('t.' + column for column in rows.TASK_COLUMNS.split(', '))}, "  # noqa: S608
-    "coalesce(a.worker_name, '') FROM tasks t "
-    "LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token"
-)
 
 
 def load_array(db: sqlite3.Connection, state: State, task: Task) -> None:
@@ -77,13 +72,14 @@ def elements(
         marks = ", ".join("?" * len(states))
         where = f"t.id > ? AND t.id < ? AND t.state IN ({marks}) ORDER BY t.id DESC"
         values = (array.id, high, *(state.value for state in states))
-        for row in db.execute(f"{_WITH_WORKERS} WHERE {where}", values):
+        for row in db.execute(f"{rows.TASKS_WITH_WORKERS} WHERE {where}", values):
             yield rows.task_from_row(row[:-1]), row[-1]
         return
     while high > array.id + 1:
         low = max(array.id + 1, high - CHUNK)
         found = {
-            row[0]: row for row in db.execute(f"{_WITH_WORKERS} WHERE t.id >= ? AND t.id < ?", (low, high))
+            row[0]: row
+            for row in db.execute(f"{rows.TASKS_WITH_WORKERS} WHERE t.id >= ? AND t.id < ?", (low, high))
         }
         without = [task_id for task_id in range(low, high) if task_id not in found]
         made = {task.id: task for task in untouched(db, array, without, items_of)}

@@ -100,7 +100,6 @@ class StoreReader:
 
         An empty `owner`, `states` or `ids` does not filter; without `ids` there are no elements of arrays.
         """
-        columns = ", ".join("t." + column for column in rows.TASK_COLUMNS.split(", "))
         clauses, values = ["t.id < ?"], [before]
         filters: list[tuple[str, Iterable[object]]] = [
             ("t.owner", [owner] if owner else []),
@@ -114,11 +113,7 @@ class StoreReader:
                 values += listed  # type: ignore[arg-type]
         if not ids:
             clauses.append("t.array_id = 0")
-        query = (
-            f"SELECT {columns}, coalesce(a.worker_name, '') FROM tasks t "  # noqa: S608
-            "LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token "
-            f"WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
-        )
+        query = f"{rows.TASKS_WITH_WORKERS} WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
         found = [
             (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, limit))
         ]

@@ -34,6 +34,10 @@ ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
     "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind"
 )
+TASKS_WITH_WORKERS = (  # the columns of a task, and the name of its newest attempt's worker
+    f"SELECT {', '.join('t.' + column for column in TASK_COLUMNS.split(', '))}, coalesce(a.worker_name, '') "  # noqa: S608
+    "FROM tasks t LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token"
+)
 EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
 
 # Made once: `json.dumps` with settings of one's own makes an encoder at each call.
