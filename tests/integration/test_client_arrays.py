@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -24,23 +23,11 @@ from ganger import (
 )
 from ganger.arrays import PART_BYTES
 from ganger.wording import describe_counts
-from testkit.client_master import ScriptedMaster, a_scripted_master
+from testkit.client_master import ScriptedMaster
 from testkit.waiting import wait_until
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 TIMED_OUT, EXPIRED = Outcome(OutcomeKind.TIMED_OUT), Outcome(OutcomeKind.EXPIRED)
-
-
-@pytest.fixture
-def master() -> Iterator[ScriptedMaster]:
-    with a_scripted_master() as master:
-        yield master
-
-
-@pytest.fixture
-def client(master: ScriptedMaster) -> Iterator[Client]:
-    with Client(state_dir=master.folder, patience_s=20) as client:
-        yield client
 
 
 def items_of(master: ScriptedMaster, array_id: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,8 @@ import pytest
 from ganger import Outcome, OutcomeKind, TaskState
 from ganger.layout import cell_width
 from ganger_core.domain.array import Array
-from testkit.client_cli import Cli, a_cli
+from testkit.client_cli import Cli
 from testkit.client_master import ScriptedMaster
-
-
-@pytest.fixture
-def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    with a_cli(capsysbinary, monkeypatch) as cli:
-        yield cli
 
 
 @pytest.fixture

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ganger import Outcome, OutcomeKind
-from testkit.client_cli import Cli, a_cli, running_as
+from testkit.client_cli import Cli, running_as
 from testkit.client_master import ScriptedMaster
 
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
-
-
-@pytest.fixture
-def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    with a_cli(capsysbinary, monkeypatch) as cli:
-        yield cli
 
 
 @pytest.fixture

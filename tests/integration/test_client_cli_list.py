@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,16 +11,10 @@ from ganger import LogStream, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
-from testkit.client_cli import Cli, Result, a_cli
+from testkit.client_cli import Cli, Result
 from testkit.client_master import START_MS, ScriptedMaster, a_worker_view
 
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
-
-
-@pytest.fixture
-def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    with a_cli(capsysbinary, monkeypatch) as cli:
-        yield cli
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -18,17 +17,11 @@ from ganger import LogStream, Outcome, OutcomeKind, task_spec
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import NO_LIMITS, Limits, OnWorkerLost
 from testkit.builders import a_worker
-from testkit.client_cli import Cli, Result, a_cli, running_as
+from testkit.client_cli import Cli, Result, running_as
 from testkit.client_master import ScriptedMaster, a_worker_view
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
-
-
-@pytest.fixture
-def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
-    with a_cli(capsysbinary, monkeypatch) as cli:
-        yield cli
 
 
 @pytest.fixture

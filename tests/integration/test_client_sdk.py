@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -28,22 +27,10 @@ from ganger import (
 from ganger_core.domain.errors import AlreadyExists, DeadlineExceeded
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
-from testkit.client_master import A_TOKEN, ScriptedMaster, a_scripted_master, a_worker_view
+from testkit.client_master import A_TOKEN, ScriptedMaster, a_worker_view
 from testkit.waiting import wait_until
 
 UNAVAILABLE, DEADLINE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-@pytest.fixture
-def master() -> Iterator[ScriptedMaster]:
-    with a_scripted_master() as master:
-        yield master
-
-
-@pytest.fixture
-def client(master: ScriptedMaster) -> Iterator[Client]:
-    with Client(state_dir=master.folder, patience_s=20) as client:
-        yield client
 
 
 def in_background(*actions: object) -> threading.Thread:
