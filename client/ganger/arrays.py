@@ -218,8 +218,8 @@ def _ended_in(states: Collection[TaskState], tasks: Sequence[Task]) -> list[Task
 
 
 def _nothing_to_retry(names: str, states: Collection[TaskState]) -> Conflict:
-    asked = TaskState.CANCELLED in states
-    hint = "; what was cancelled is retried only when that is asked for (--cancelled)" if asked else ""
+    some_were_cancelled = TaskState.CANCELLED in states
+    hint = "; what was cancelled is retried only when that is asked for (--cancelled)" * some_were_cancelled
     return Conflict(f"nothing to retry: of {names} nothing failed, timed out or expired{hint}")
 
 

@@ -60,9 +60,7 @@ class Effort:
 
     def _away(self, code: grpc.StatusCode) -> GangerError:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(
-                f"the master at {self._address} did not answer within {CALL_TIMEOUT_S:g} s"
-            )
+            return DeadlineExceeded(f"the master at {self._address} did not answer in time")
         return Unavailable(
             f"no master answers at {self._address}: start one with `ganger dev`, "
             "or name it with --address / GANGER_ADDR"
