@@ -57,14 +57,18 @@ class ArrayClient:
         array = Array(chosen, max_parallel, max_fails)
         return hand_in(self._calls, request_id, task_spec(command, **options), array, texts)
 
-    def update(self, task_id: int, *, max_parallel: int) -> bool:
-        """Change how many elements of an array may run at the same time (0: as many as there is room for).
+    def update(self, task_id: int, *, max_parallel: int | None = None, held: bool | None = None) -> bool:
+        """Change a task that is not over; None leaves things as they are.
 
-        Returns whether that is in force. If not, workers that cannot be reached may still start elements that they were
-        given before. What runs already goes on. Raises `Conflict` when the array is over, or the task is none.
+        `max_parallel` is how many elements of an array may run at the same time (0: as many as there is room for). One
+        that is `held` does not start before it is released, with False; of an array, nothing more begins.
+
+        Returns whether that is in force. If not, workers that cannot be reached may still start what they were given
+        before. What runs already goes on. Raises `Conflict` when the task is over, waits no more, or is no array.
         """
-        check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
-        return self._calls.update(uuid.uuid4().hex, task_id, max_parallel)
+        if max_parallel is not None:
+            check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
+        return self._calls.update(uuid.uuid4().hex, task_id, max_parallel, held)
 
     def retry(
         self,

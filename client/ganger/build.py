@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TypedDict
 
+from ganger.moments import moment_ms
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import DEFAULT_PRIORITY, Limits, OnWorkerLost, TaskSpec
@@ -33,6 +35,8 @@ class TaskOptions(TypedDict, total=False):
     grace: float | str | None
     lost_after: float | str | None
     on_worker_lost: OnWorkerLost | str
+    not_before: float | str | datetime | None
+    hold: bool
 
 
 def task_spec(
@@ -49,6 +53,8 @@ def task_spec(
     grace: float | str | None = None,
     lost_after: float | str | None = None,
     on_worker_lost: OnWorkerLost | str = OnWorkerLost.BY_AGE,
+    not_before: float | str | datetime | None = None,
+    hold: bool = False,
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -61,6 +67,9 @@ def task_spec(
     and SIGKILL. Its worker ends it when the master has not answered for `lost_after`; None leaves both to the
     cluster. `on_worker_lost` says what becomes of it then: "requeue" runs it elsewhere, "wait" lets it run on
     without a lease and waits for its worker, "fail" fails it, "by-age" requeues in its first hour and waits later.
+
+    It does not start before `not_before`: seconds from now, or a moment such as "14:30", "2026-12-24T08:00" or a
+    datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -78,6 +87,10 @@ def task_spec(
             None if lost_after is None else seconds(lost_after, "lost_after"),
         ),
         on_worker_lost=_policy(on_worker_lost),
+        not_before_ms=0
+        if not_before is None
+        else moment_ms(not_before, "not_before", datetime.now().astimezone()),
+        hold=hold,
     )
     check_spec(spec)
     return spec

@@ -85,10 +85,10 @@ class ArrayCalls(Connection):
         )
         return self._call(self._tasks.SubmitArray, request).task_id
 
-    def update(self, request_id: str, task_id: int, max_parallel: int) -> bool:
-        """Whether the new limit is in force."""
+    def update(self, request_id: str, task_id: int, max_parallel: int | None, held: bool | None) -> bool:
+        """Whether what was asked is in force; None leaves things as they are."""
         request = task_pb2.UpdateTaskRequest(
-            request_id=request_id, task_id=task_id, max_parallel=max_parallel
+            request_id=request_id, task_id=task_id, max_parallel=max_parallel, held=held
         )
         return self._call(self._tasks.UpdateTask, request).in_force
 

@@ -37,6 +37,8 @@ def task_document(
         "grace_s": spec.limits.grace_s,
         "lost_after_s": spec.limits.lost_after_s,
         "on_worker_lost": spec.on_worker_lost.value,
+        "not_before_ms": spec.not_before_ms or None,
+        "held_by": task.waits.held_by or None,
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,

@@ -87,7 +87,7 @@ class Master:
         self.cycle = Cycle(
             self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold
         )
-        self._scheduler = Scheduler(self.cycle, self.queue, settings.cycle_every_s, die)
+        self._scheduler = Scheduler(self.cycle, self.queue, clock, settings.cycle_every_s, die)
         cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         self._cleanup = CleanupLoop(cleanup, clock, settings.cleanup_every_s, die)
         rows, keep = AgedRows(path), _keep(settings)

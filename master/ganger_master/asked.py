@@ -6,7 +6,7 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
-from ganger_master.arrays import close, find, submit_array, update
+from ganger_master.arrays import close, find, submit_array
 from ganger_master.changes import (
     Answer,
     Answered,
@@ -19,9 +19,10 @@ from ganger_master.changes import (
     Update,
 )
 from ganger_master.ending import Stopping, stop, withdraw_waiting
-from ganger_master.moves import event_of
+from ganger_master.moves import event_of, first_waits
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
+from ganger_master.updating import update
 
 Asked = Submit | SubmitArray | Update | Cancel
 
@@ -48,7 +49,8 @@ def submit(state: State, command: Submit, now: Instant) -> tuple[Change, Answer]
     first = state.next_task_id
     owner = command.request.owner
     for number, spec in enumerate(command.specs):
-        task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms)
+        waits = first_waits(spec, owner)
+        task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms, waits=waits)
         change.tasks.append(task)
         change.effects.append(Enqueue(task))
         change.events.append(event_of(state, change, task, now))

@@ -47,11 +47,12 @@ class SubmitArray:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A user changes how many elements of an array may run at the same time. Answer: its id."""
+    """A user changes how many elements of an array may run, whether a task is held; None leaves it. Answer: its id."""
 
     request: Request
     task_id: int
-    max_parallel: int
+    max_parallel: int | None = None
+    held: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ Answer = int | str | AttemptRef | None
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """The task waits (again); of a new array, all elements do."""
+    """The task waits (again), or for something else than before; of a new array, all elements do."""
 
     task: Task
 

@@ -42,6 +42,7 @@ from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
 from ganger_master.transitions import step
+from ganger_master.updating import is_in_force
 
 KEEP_ENDED = 10_000  # ended tasks kept in memory; older ones are read from the store
 
@@ -175,10 +176,10 @@ class Engine:
                 order for attempt in live for order in self._orders_for_locked(attempt)
             )
 
-    def limit_is_in_force(self, array_id: int) -> bool:
-        """Whether nothing starts beyond the array's present limit, whatever workers hold."""
+    def update_is_in_force(self, task_id: int) -> bool:
+        """Whether nothing starts against what was asked of this task, whatever workers hold."""
         with self._lock:
-            return arrays.is_in_force(self._state, array_id)
+            return is_in_force(self._state, task_id)
 
     def waits_for(self, task_id: int) -> str:
         """The name of the lost worker that alone can say what became of this task's attempt; else empty."""
@@ -284,6 +285,7 @@ class Engine:
             match effect:
                 case CloseArray(array_id):
                     self._queue.close_array(array_id)
+                    limited.add(array_id)
                 case Limit(array_id):
                     limited.add(array_id)
                 case Reserve(_, task):
@@ -291,9 +293,13 @@ class Engine:
                 case Release(attempt):
                     limited.add(self._state.tasks[attempt.ref.task_id].array_id)
         for array_id in limited - {0}:
-            array = self._state.tasks[array_id].array
-            assert array is not None, array_id
-            self._queue.limit_array(array_id, arrays.room(self._state, array_id) or 0, array.max_parallel)
+            task = self._state.tasks[array_id]
+            assert task.array is not None, array_id
+            if task.is_final:
+                self._queue.forget_array(array_id)
+                continue
+            room = arrays.room(self._state, array_id) or 0
+            self._queue.limit_array(array_id, room, task.array.max_parallel)
 
     def _makes_room_locked(self, effect: Effect) -> bool:
         match effect:
@@ -312,7 +318,9 @@ class Engine:
             self._state.run_times.note(BucketKey.of(task), run_ms, trip_ms)
 
     def _waits_locked(self, task_id: int) -> bool:
-        return self._state.tasks[task_id].state is TaskState.PENDING
+        """Whether this task waits, or elements of this array may."""
+        task = self._state.tasks[task_id]
+        return task.state is TaskState.PENDING or (task.array is not None and not task.is_final)
 
     def _orders_for_locked(self, attempt: Attempt) -> Iterator[Order]:
         task = self._state.tasks[attempt.ref.task_id]
@@ -336,9 +344,9 @@ def enqueue_waiting(state: State, queue: TaskQueue) -> None:
     """Fill the queue from a loaded state: what waits, elements without a record included."""
     for task in [each for each in state.tasks.values() if each.array is not None]:
         assert task.array is not None
+        queue.push([task])
         if task.array.closed is None:
             elements = state.arrays.get(task.id)
-            queue.push([task])
             queue.remove(range(task.id + 1, task.id + 1 + elements.made))
             queue.remove(elements.with_records())
         queue.limit_array(task.id, arrays.room(state, task.id) or 0, task.array.max_parallel)

@@ -18,7 +18,7 @@ from ganger_core.domain.states import (
     TaskEvent,
     advance,
 )
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec, Waits
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -33,6 +33,7 @@ def move(
     finished_ms: int | None = None,
     outcome: Outcome | None = None,
     crashes: int | None = None,
+    waits: Waits | None = None,
 ) -> Task:
     """The task after `event`; what is not given stays."""
     return Task(
@@ -50,7 +51,13 @@ def move(
         crashes=task.crashes if crashes is None else crashes,
         array_id=task.array_id,
         index=task.index,
+        waits=task.waits if waits is None else waits,
     )
+
+
+def first_waits(spec: TaskSpec, owner: str) -> Waits:
+    """What a new task waits for beside capacity."""
+    return Waits(owner if spec.hold else "", spec.not_before_ms)
 
 
 def step_attempt(attempt: Attempt, event: AttemptEvent, **others: Any) -> Attempt:

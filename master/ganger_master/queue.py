@@ -22,7 +22,9 @@ from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import LaneKey, Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
+from ganger_master.aside import Aside
 from ganger_master.locks import QUEUE_RANK, RankedLock
+from ganger_master.reasons import why_aside
 
 MANY_RUNS = 10_000
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
@@ -123,6 +125,10 @@ class TaskQueue:
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
         self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
         self._bucket_of: dict[int, BucketKey] = {}  # every waiting task but elements without a record
+        self._aside = (
+            Aside()
+        )  # tasks that are not in their buckets yet, and arrays whose buckets are left out
+        self._aside_since: dict[int, int] = {}  # these tasks, with the moment of their submission
         self._arrays: dict[int, BucketKey] = {}  # those that have such elements, by id in ascending order
         self._array_ids: list[int] = []  # the same ids
         self._rooms: dict[int, _Room] = {}  # of arrays that have a limit
@@ -133,18 +139,19 @@ class TaskQueue:
 
     def __len__(self) -> int:
         with self._mutex:
-            return sum(map(len, self._buckets.values()))
+            return sum(map(len, self._buckets.values())) + len(self._aside_since)
 
     def push(self, tasks: Iterable[Task]) -> None:
-        """Add waiting tasks, of an array all its elements, and wake the scheduler."""
+        """Have tasks wait, of an array all its elements, and wake the scheduler.
+
+        Each waits for what its `waits` say: one that is there already for what they say now.
+        """
         with self._mutex:
             for task in tasks:
-                key = BucketKey.of(task)
                 if task.array is not None:
-                    self._push_rest_locked(task, key)
+                    self._push_array_locked(task)
                 else:
-                    self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
-                    self._bucket_of[task.id] = key
+                    self._push_task_locked(task)
                 if task.spec.limits.queue_s and task.id not in self._limited:
                     late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
                     heapq.heappush(self._late_at, (late_ms, task.id))
@@ -155,11 +162,7 @@ class TaskQueue:
         """Take tasks out; those that do not wait are left alone."""
         with self._mutex:
             for task_id in task_ids:
-                key = self._bucket_of.pop(task_id, None) or self._array_of_locked(task_id)
-                if key is not None:
-                    self._buckets[key].remove(task_id)
-                    if not self._buckets[key]:
-                        del self._buckets[key]
+                if self._take_out_locked(task_id):
                     self._limited.discard(task_id)
             self._drop_outdated_locked()
 
@@ -176,6 +179,12 @@ class TaskQueue:
                 bucket.set_rest(range(0))
                 if not bucket:
                     del self._buckets[key]
+
+    def forget_array(self, array_id: int) -> None:
+        """This array is over."""
+        with self._mutex:
+            self._rooms.pop(array_id, None)
+            self._aside.drop(array_id)
 
     def limit_array(self, array_id: int, left: int, most: int) -> None:
         """So many more elements of the array may have capacity, of at most `most`; 0 is no limit."""
@@ -217,9 +226,9 @@ class TaskQueue:
                 if key in self._buckets:
                     self._buckets[key].parked = reason
             if not self._woken:
-                for key, bucket in self._buckets.items():
+                for key, bucket in self._in_line_locked():
                     bucket.parked = bucket.parked or rest(key)
-            if any(not bucket.parked for bucket in self._buckets.values()):
+            if any(not bucket.parked for _, bucket in self._in_line_locked()):
                 self._wake_locked()
 
     def unpark_all(self) -> None:
@@ -229,37 +238,82 @@ class TaskQueue:
             self._wake_locked()
 
     def reason(self, task_id: int) -> str:
-        """Why the last plan left this task's bucket out; empty when it did not or the task does not wait."""
+        """Why this task is not in line, or the last plan left its bucket out; empty for neither."""
         with self._mutex:
             key = self._bucket_of.get(task_id) or self._arrays.get(task_id) or self._array_of_locked(task_id)
-            if key is None or key not in self._buckets:
+            if key is None:
                 return ""
+            aside = why_aside(self._aside.waits(task_id), self._aside.waits(key.array_id))
+            if aside or key not in self._buckets:
+                return aside
             room = self._rooms.get(key.array_id)
             if room is not None and not room.left:
                 return f"array {key.array_id} runs at most {room.most} at a time"
             parked = self._buckets[key].parked
         return str(parked)
 
-    def wait_for_work(self, timeout_s: float) -> None:
-        """Block until something was pushed or freed, at most `timeout_s`.
+    def wait_for_work(self, timeout_s: float, now_ms: int = 0) -> None:
+        """Block until something was pushed or freed, or is in line by itself, at most `timeout_s`.
 
         A wait in vain unparks every bucket: the upper bound between two looks at it.
         """
         with self._mutex:
-            self._work.wait_for(lambda: self._woken, timeout_s)
-            if not self._woken:
+            due_s = self._aside.due_in_s(now_ms)
+            self._work.wait_for(lambda: self._woken, min(timeout_s, due_s))
+            if not self._woken and timeout_s <= due_s:
                 self._unpark_locked()
             self._woken = False
 
     def heads(self, limit: int, now_ms: int, most_runs: int = MANY_RUNS) -> Heads:
         """The first `limit` plannable tasks in rank order as of `now_ms`, or fewer, of at most `most_runs` runs."""
         with self._mutex:
+            self._bring_in_line_locked(now_ms)
             return self._heads_locked(limit, now_ms, most_runs)
 
     def wake(self) -> None:
         """Make the scheduler look again now."""
         with self._mutex:
             self._wake_locked()
+
+    def _push_task_locked(self, task: Task) -> None:
+        key = BucketKey.of(task)
+        if task.array_id or task.id in self._bucket_of:
+            self._take_out_locked(task.id)
+        self._bucket_of[task.id] = key
+        if self._aside.put(task.id, task.waits):
+            self._aside_since[task.id] = task.submitted_ms
+        else:
+            self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
+
+    def _push_array_locked(self, task: Task) -> None:
+        assert task.array is not None, task
+        self._aside.put(task.id, task.waits)
+        if task.array.closed is None and task.id not in self._arrays:
+            self._push_rest_locked(task, BucketKey.of(task))
+
+    def _take_out_locked(self, task_id: int) -> bool:
+        """Whether this task waited."""
+        key = self._bucket_of.pop(task_id, None)
+        if self._aside_since.pop(task_id, None) is not None:
+            self._aside.drop(task_id)
+            return True
+        key = key or self._array_of_locked(task_id)
+        if key is None:
+            return False
+        self._buckets[key].remove(task_id)
+        if not self._buckets[key]:
+            del self._buckets[key]
+        return True
+
+    def _bring_in_line_locked(self, now_ms: int) -> None:
+        for task_id in self._aside.take_due(now_ms):
+            submitted_ms = self._aside_since.pop(task_id, None)
+            if submitted_ms is not None:  # else it is an array
+                self._buckets.setdefault(self._bucket_of[task_id], _Bucket()).add(task_id, submitted_ms)
+
+    def _in_line_locked(self) -> list[tuple[BucketKey, _Bucket]]:
+        """The buckets but those of arrays that wait for something else."""
+        return [each for each in self._buckets.items() if each[0].array_id not in self._aside]
 
     def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
         assert task.array is not None, task
@@ -297,7 +351,7 @@ class TaskQueue:
         runs: list[tuple[BucketKey, list[Rank]]] = []
         limited = []
         streams = []
-        for key, bucket in self._buckets.items():
+        for key, bucket in self._in_line_locked():
             room = self._rooms.get(key.array_id)
             if room is not None:
                 beyond = islice(bucket.in_order(), room.left, room.left + most_behind(room.most))

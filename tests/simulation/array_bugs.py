@@ -11,7 +11,7 @@ Patches = Mapping[str, Any]
 
 def _limit_in_force_at_once() -> Patches:
     """A lower limit is acknowledged while workers still hold what may start beyond it."""
-    return {"ganger_master.arrays:is_in_force": lambda state, array_id: True}
+    return {"ganger_master.engine:is_in_force": lambda state, array_id: True}
 
 
 def _limit_forgotten() -> Patches:
@@ -57,10 +57,19 @@ def _cancelled_rest_still_waits() -> Patches:
     return {"ganger_master.queue:TaskQueue.close_array": lambda self, array_id: None}
 
 
+def _hold_is_only_noted() -> Patches:
+    """What is held waits in the queue like anything else."""
+    return {
+        "ganger_master.aside:ready_ms": lambda waits: waits.until_ms,
+        "ganger_master.arrays:ready_ms": lambda waits: waits.until_ms,
+    }
+
+
 ARRAY_BUGS: Mapping[str, Callable[[], Patches]] = {
     "limit of an array forgotten": _limit_forgotten,
     "lower limit in force at once": _limit_in_force_at_once,
     "elements behind others": _elements_among_others,
     "element begins again": _element_begins_again,
     "cancelled rest still waits": _cancelled_rest_still_waits,
+    "hold is only noted": _hold_is_only_noted,
 }

@@ -59,6 +59,8 @@ class Invariants:
             )
         if self._highest.get(run.task_id, 0) > run.token:
             raise Violation(f"I7 attempt {ref} began after attempt {self._highest[run.task_id]}")
+        if run.label in self._world.people.held:
+            raise Violation(f"I21 attempt {ref} began while its task was held")
         if not attempt.is_live:
             raise Violation(f"I4 attempt {ref} began although it was written off as {attempt.state}")
         if run.task_id in self._world.people.cancelled and (
@@ -101,8 +103,11 @@ class Invariants:
     def written(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
         """A commit wrote these: what it calls over must be over."""
         self.checks["commits"] += 1
+        disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
+            if attempt.assigned_ms < disk.tasks[attempt.ref.task_id].spec.not_before_ms:
+                raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
             run = self._runs.get(attempt.ref)
             if not attempt.is_live and run is not None and run.ended is None:
                 raise Violation(f"I4 attempt {attempt.ref} is written off as {attempt.state}, but it lives")

@@ -160,7 +160,11 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
 
     def UpdateTask(self, request: Any, context: Any) -> Any:
         def do() -> Any:
-            in_force = self.master.arrays.update(self._task(request.task_id).id, request.max_parallel)
+            task_id, in_force = self._task(request.task_id).id, True
+            if request.HasField("max_parallel"):
+                in_force = self.master.arrays.update(task_id, request.max_parallel)
+            if request.HasField("held"):
+                in_force = self.master.hold(task_id, request.held)
             return task_pb2.UpdateTaskResponse(in_force=in_force)
 
         return self.answer("UpdateTask", request, context, lambda: self.master.once(request, do))

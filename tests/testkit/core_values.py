@@ -45,6 +45,7 @@ from ganger_core.domain.task import (
     StopOrder,
     Task,
     TaskSpec,
+    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
@@ -69,6 +70,8 @@ specs = st.builds(
     priority=int32,
     limits=limits,
     on_worker_lost=st.sampled_from(OnWorkerLost),
+    not_before_ms=int64,
+    hold=st.booleans(),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -112,6 +115,7 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
+waits_values = st.builds(Waits, text, int64)
 task_values = st.builds(
     Task,
     int64,
@@ -129,6 +133,7 @@ task_values = st.builds(
     st.none() | array_values,
     int64,
     int64,
+    waits_values,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -225,11 +230,12 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT)
+_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
+_WAITS = Waits("h", 12)
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
@@ -267,8 +273,9 @@ PAIRS: dict[str, Pair] = {
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9),
+        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS),
     ),
+    "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(
         tasks.event_to_proto,

@@ -16,6 +16,7 @@ from ganger.cli import (
     cancel,
     dev,
     exits,
+    hold,
     logs,
     ls,
     master,
@@ -35,7 +36,7 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "update", "retry"),
+    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "hold", "release", "update", "retry"),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -138,7 +139,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore, version
+    dev, run, submit, ls, show, logs, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, version,
 ):  # fmt: skip
     verb.add_to(app)
 

@@ -75,6 +75,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
+        ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
         ("submitted", _moment(task.submitted_ms, now_ms)),

@@ -82,6 +82,18 @@ LostPolicy = Annotated[
 ]
 
 
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="Not before this: 14:30, a date, or 1h30m from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The task that a command line describes."""
@@ -129,6 +141,8 @@ def _read(
     grace: Grace = None,
     lost_after: LostAfter = None,
     on_worker_lost: LostPolicy = "by-age",
+    at: At = None,
+    hold: Hold = False,
 ) -> Asked:
     return Asked(
         command,
@@ -144,6 +158,8 @@ def _read(
             "grace": grace,
             "lost_after": lost_after,
             "on_worker_lost": on_worker_lost,
+            "not_before": at,
+            "hold": hold,
         },
     )
 

@@ -19,6 +19,7 @@ from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
+from ganger_master.services.updates import UpdateCalls
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
@@ -27,7 +28,7 @@ MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 
-class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
 
     async def SubmitTask(
@@ -236,7 +237,7 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         return first
 
     def _with_reason(self, task: Task) -> Task:
-        """A waiting task shows why the last plan left it out, one whose worker is lost what it waits for."""
+        """A waiting task shows why it is not in line or was left out, one whose worker is lost what it waits for."""
         if task.is_final:
             return task
         if task.state is TaskState.PENDING:

@@ -12,6 +12,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
+    NO_WAITS,
     Attempt,
     AttemptRef,
     Event,
@@ -21,6 +22,7 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Task,
     TaskSpec,
+    Waits,
     WorkerProfile,
 )
 
@@ -28,7 +30,7 @@ Row = Sequence[Any]
 KEPT_SPECS, KEPT_OUTCOMES = 64, 256  # the last ones are mostly asked for again: tasks come in equal ones
 TASK_COLUMNS = (
     "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes, array, "
-    "array_id, array_index"
+    "waits, array_id, array_index"
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
@@ -60,7 +62,7 @@ def task_to_row(task: Task) -> Row:
 
 
 def task_to_changed(task: Task) -> Row:
-    """What changes of a task: `state`, and the columns from `version` to `array`."""
+    """What changes of a task: `state`, and the columns from `version` to `waits`."""
     return (
         task.state.value,
         task.version,
@@ -71,13 +73,14 @@ def task_to_changed(task: Task) -> Row:
         _outcome_to_json(task.outcome),
         task.crashes,
         None if task.array is None else _array_to_json(task.array),
+        None if task.waits == NO_WAITS else _PLAIN.encode((task.waits.held_by, task.waits.until_ms)),
     )
 
 
 def task_from_row(row: Row) -> Task:
     """From the columns `TASK_COLUMNS`."""
     task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row[:11]
-    crashes, array, array_id, index = row[11:]
+    crashes, array, waits, array_id, index = row[11:]
     return Task(
         id=task_id,
         owner=owner,
@@ -94,6 +97,7 @@ def task_from_row(row: Row) -> Task:
         array=None if array is None else _array_from_json(array),
         array_id=array_id,
         index=index,
+        waits=NO_WAITS if waits is None else Waits(*json.loads(waits)),
     )
 
 
@@ -189,6 +193,10 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s)
     if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
         fields["on_worker_lost"] = spec.on_worker_lost.value
+    if spec.not_before_ms:
+        fields["not_before_ms"] = spec.not_before_ms
+    if spec.hold:
+        fields["hold"] = True
     return _SORTED.encode(fields)
 
 
@@ -205,6 +213,8 @@ def spec_from_json(text: str) -> TaskSpec:
         priority=fields["priority"],
         limits=Limits(*fields["limits"]) if "limits" in fields else NO_LIMITS,
         on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
+        not_before_ms=fields.get("not_before_ms", 0),
+        hold=fields.get("hold", False),
     )
 
 

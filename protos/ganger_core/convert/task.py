@@ -18,6 +18,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
+    NO_WAITS,
     Attempt,
     AttemptRef,
     Event,
@@ -27,6 +28,7 @@ from ganger_core.domain.task import (
     Outcome,
     Task,
     TaskSpec,
+    Waits,
 )
 from ganger_core.wire.v1 import task_pb2 as pb
 
@@ -64,6 +66,8 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         priority=x.priority,
         limits=None if x.limits == NO_LIMITS else limits_to_proto(x.limits),
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
+        not_before_ms=x.not_before_ms,
+        hold=x.hold,
     )
     return message.SerializeToString()
 
@@ -82,6 +86,8 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         on_worker_lost=ON_WORKER_LOST.from_proto(p.on_worker_lost, f"{field}.on_worker_lost")
         if p.on_worker_lost
         else OnWorkerLost.BY_AGE,
+        not_before_ms=p.not_before_ms,
+        hold=p.hold,
     )
 
 
@@ -205,6 +211,16 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
     )
 
 
+def waits_to_proto(x: Waits) -> pb.Waits:
+    """What a task waits for beside capacity."""
+    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms)
+
+
+def waits_from_proto(p: pb.Waits) -> Waits:
+    """What a task waits for beside capacity."""
+    return Waits(p.held_by, p.until_ms)
+
+
 def task_to_proto(x: Task) -> pb.Task:
     """One task."""
     return pb.Task(
@@ -223,6 +239,7 @@ def task_to_proto(x: Task) -> pb.Task:
         array=None if x.array is None else array_to_proto(x.array),
         array_id=x.array_id,
         index=x.index,
+        waits=None if x.waits == NO_WAITS else waits_to_proto(x.waits),
     )
 
 
@@ -245,6 +262,7 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         array=array_from_proto(p.array, f"{field}.array") if p.HasField("array") else None,
         array_id=p.array_id,
         index=p.index,
+        waits=waits_from_proto(p.waits) if p.HasField("waits") else NO_WAITS,
     )
 
 

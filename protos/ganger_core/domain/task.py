@@ -40,7 +40,10 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder."""
+    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
+
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it.
+    """
 
     command: tuple[str, ...]
     name: str = ""
@@ -50,6 +53,8 @@ class TaskSpec:
     priority: int = DEFAULT_PRIORITY
     limits: Limits = NO_LIMITS
     on_worker_lost: OnWorkerLost = OnWorkerLost.BY_AGE
+    not_before_ms: int = 0
+    hold: bool = False
 
 
 class OutcomeKind(StrEnum):
@@ -125,6 +130,21 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """What a waiting task waits for beside capacity; of an array, what all its elements wait for.
+
+    `held_by` names who holds it, empty when nobody does; `until_ms` is the moment before which it does not start, in
+    Unix milliseconds, 0 for none.
+    """
+
+    held_by: str = ""
+    until_ms: int = 0
+
+
+NO_WAITS = Waits()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is.
 
@@ -148,6 +168,7 @@ class Task:
     array: Array | None = None
     array_id: int = 0
     index: int = 0
+    waits: Waits = NO_WAITS
 
     @property
     def is_final(self) -> bool:

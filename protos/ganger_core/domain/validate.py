@@ -43,6 +43,7 @@ MAX_SLOTS = 1_000_000
 MAX_SIGNAL = 64
 LEAST_LEASE_S = 1.0
 MAX_SECONDS = 10 * 366 * 86_400.0
+LATEST_MS = 32_503_680_000_000  # the year 3000, in Unix milliseconds
 RESERVED_ENV_PREFIX = "GANGER_"
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -124,6 +125,7 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_request(spec.resources, f"{field}.resources")
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
     check_limits(spec.limits, f"{field}.limits", least_lease_s)
+    check_int(spec.not_before_ms, f"{field}.not_before_ms", 0, LATEST_MS)
 
 
 def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:

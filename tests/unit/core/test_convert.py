@@ -142,6 +142,7 @@ OPTIONAL = {
     ("Attempt", "outcome"),
     ("Task", "outcome"),
     ("Task", "array"),
+    ("Task", "waits"),
     ("Event", "outcome"),
     ("Report", "outcome"),
     ("Report", "handed_to"),

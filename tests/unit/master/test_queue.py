@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Task, TaskSpec
+from ganger_core.domain.task import Task, TaskSpec, Waits
 from ganger_master.queue import BucketKey, TaskQueue
 from testkit.waiting import wait_until
 
@@ -18,6 +19,16 @@ def a_task(task_id: int, cpus: int = 1) -> Task:
 
 def ids(queue: TaskQueue) -> list[int]:
     return [task_id for shape in queue.heads(100, 0).shapes for task_id in shape.task_ids]
+
+
+def test_what_is_due_ends_the_wait_of_the_scheduler() -> None:
+    queue = TaskQueue()
+    queue.push([replace(a_task(1), waits=Waits(until_ms=50)), replace(a_task(2), waits=Waits("ann"))])
+    queue.wait_for_work(60)
+    assert ids(queue) == []
+    queue.park([], queue.heads(1, 0).generation, lambda key: "no room")
+    queue.wait_for_work(60, now_ms=49)  # a thousandth of a second
+    assert [shape.task_ids for shape in queue.heads(9, 50).shapes] == [(1,)]
 
 
 def test_a_push_wakes_the_waiting_scheduler() -> None:

@@ -1,0 +1,38 @@
+"""This module checks `ganger hold`, `ganger release` and tasks that are handed in for later."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from testkit.client_cli import Cli
+
+
+def test_hold_and_release_say_what_they_did(cli: Cli) -> None:
+    master = cli.master
+    for _ in range(3):
+        cli("submit", "--", "true")
+    master.run(3)
+    held = cli("hold", "1,3")
+    assert (held.code, held.out) == (1, "task 1 is held\n")
+    assert held.err == "ganger: task 3 is RUNNING: only what waits can be held or released\n"
+    assert master.tasks[1].waits.held_by == "tester"
+    assert json.loads(cli("show", "1", "-o", "json").out)["tasks"][0]["held_by"] == "tester"
+    master.arrays.out_of_reach = True
+    released = cli("release", "1", "2")
+    assert (released.code, released.out) == (0, "task 1 is released\ntask 2 is released\n")
+    assert "a worker that cannot be reached may still start what it was given" in released.err
+    document: dict[str, Any] = json.loads(cli("hold", "1", "-o", "json").out)
+    assert document == {"version": 1, "tasks": [{"id": 1, "held": True, "in_force": False}]}
+
+
+def test_a_task_is_submitted_held_or_for_later(cli: Cli) -> None:
+    master = cli.master
+    cli("submit", "--hold", "--at", "2030-01-01T00:00+00:00", "--", "true")
+    spec = master.tasks[1].spec
+    assert (spec.hold, spec.not_before_ms) == (True, 1_893_456_000_000)
+    refused = cli("submit", "--at", "soon", "--", "true")
+    assert refused.code == 1
+    assert refused.err == (
+        "ganger: not_before: 'soon' is no moment such as 14:30, 2026-12-24T08:00, 1h30m (from now) or now+1h30m\n"
+    )
