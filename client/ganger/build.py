@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
 from ganger.moments import moment_ms
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import DEFAULT_PRIORITY, Limits, OnWorkerLost, TaskSpec
+from ganger_core.domain.task import DEFAULT_PRIORITY, NO_RETRY, Limits, OnWorkerLost, Retry, TaskSpec
 from ganger_core.domain.validate import (
     check_seconds,
     check_signal,
     check_spec,
     parse_cpus,
     parse_duration,
+    parse_exit_codes,
     parse_memory,
 )
+
+TIMEOUT = "timeout"  # among the exit codes to retry on: its run limit was over
 
 
 class TaskOptions(TypedDict, total=False):
@@ -37,6 +40,10 @@ class TaskOptions(TypedDict, total=False):
     on_worker_lost: OnWorkerLost | str
     not_before: float | str | datetime | None
     hold: bool
+    retries: int
+    retry_on: str | Iterable[int | str]
+    never_retry_on: str | Iterable[int]
+    backoff: float | str
 
 
 def task_spec(
@@ -55,6 +62,10 @@ def task_spec(
     on_worker_lost: OnWorkerLost | str = OnWorkerLost.BY_AGE,
     not_before: float | str | datetime | None = None,
     hold: bool = False,
+    retries: int = 0,
+    retry_on: str | Iterable[int | str] = (),
+    never_retry_on: str | Iterable[int] = (),
+    backoff: float | str = NO_RETRY.backoff_s,
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -70,6 +81,10 @@ def task_spec(
 
     It does not start before `not_before`: seconds from now, or a moment such as "14:30", "2026-12-24T08:00" or a
     datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`.
+
+    A task that fails is tried again `retries` times: after any exit code, or those of `retry_on` such as "75,80-90",
+    of which "timeout" stands for its run limit; never after `never_retry_on`. Before the first retry it waits up to
+    `backoff`, then up to twice as long each time, at most ten minutes. A lost worker is no failure of the task.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -91,6 +106,7 @@ def task_spec(
         if not_before is None
         else moment_ms(not_before, "not_before", datetime.now().astimezone()),
         hold=hold,
+        retry=_retry(retries, retry_on, never_retry_on, backoff),
     )
     check_spec(spec)
     return spec
@@ -117,6 +133,25 @@ def signal_number(value: int | str) -> int:
         raise Invalid(
             f"signal: there is no {value!r}; write INT, SIGINT or 2, for example", field="signal"
         ) from None
+
+
+def _retry(
+    retries: int, on: str | Iterable[int | str], never_on: str | Iterable[int], backoff: float | str
+) -> Retry:
+    wanted = [part.strip() for part in _written(on).split(",") if part.strip()]
+    codes = [part for part in wanted if part != TIMEOUT]
+    never = _written(never_on)
+    return Retry(
+        retries,
+        parse_exit_codes(",".join(codes), "retry_on") if codes else (),
+        parse_exit_codes(never, "never_retry_on") if never.strip() else (),
+        TIMEOUT in wanted,
+        seconds(backoff, "backoff"),
+    )
+
+
+def _written(codes: str | Iterable[int | str]) -> str:
+    return codes if isinstance(codes, str) else ",".join(map(str, codes))
 
 
 def _policy(value: OnWorkerLost | str) -> OnWorkerLost:

@@ -62,7 +62,7 @@ class Master:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(lease_s=settings.lease_s, stop_grace_s=settings.stop_grace_s)
         reserve_live(state, self.registry, rules, now)
-        enqueue_waiting(state, self.queue)
+        enqueue_waiting(state, self.queue, now)
         self._writer = StoreWriter(db, self._committed, die)
         self.engine = Engine(
             state, rules, self.queue, self.registry, self._writer.submit, settings.reservation_s

@@ -12,8 +12,8 @@ from dataclasses import replace
 from ganger_core.domain.array import Items
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import NO_WAITS, Outcome, OutcomeKind, Task, Waits
-from ganger_master.aside import ready_ms
+from ganger_core.domain.task import Outcome, OutcomeKind, Task
+from ganger_master.aside import is_held_back
 from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray
 from ganger_master.ending import Stopping, stop, withdraw_waiting
 from ganger_master.moves import event_of, first_waits, put
@@ -70,15 +70,10 @@ def find(state: State, task_id: int) -> Task | None:
 def in_line(state: State, task_id: int, now: Instant) -> Task | None:
     """The task, unless it waits for something else than capacity."""
     task = find(state, task_id)
-    if task is None or max(ready_ms(each) for each in all_waits(state, task)) > now.wall_ms:
+    if task is None or is_held_back(task.waits, now.wall_ms):
         return None
-    return task
-
-
-def all_waits(state: State, task: Task) -> tuple[Waits, Waits]:
-    """What a task itself waits for, and what its array does."""
     array = state.tasks.get(task.array_id)
-    return task.waits, array.waits if array else NO_WAITS
+    return None if array and is_held_back(array.waits, now.wall_ms) else task
 
 
 def room(state: State, array_id: int) -> int | None:

@@ -69,6 +69,7 @@ class Cycle:
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
+        self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)
@@ -231,7 +232,7 @@ class Scheduler:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._queue.wait_for_work(self._every_s, self._clock.now().wall_ms)
+                self._queue.wait_for_work(self._every_s, self._clock.now())
                 if self._stopping.is_set():
                     return
                 result = self._cycle.run_once()

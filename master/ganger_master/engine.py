@@ -35,7 +35,7 @@ from ganger_master.changes import (
 from ganger_master.ending import stop_order
 from ganger_master.handing import is_asked_back
 from ganger_master.locks import ENGINE_RANK, RankedLock
-from ganger_master.moves import start_order
+from ganger_master.moves import awaits_log, start_order
 from ganger_master.prefill import wants_more
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
@@ -149,14 +149,7 @@ class Engine:
         """The attempt if it has ended and its task waits for the rest of its log."""
         with self._lock:
             attempt, task = self._state.attempts.get(ref.task_id), self._state.tasks.get(ref.task_id)
-            waits = (
-                attempt
-                and task
-                and attempt.ref == ref
-                and attempt.state is AttemptState.ENDED
-                and not task.is_final
-            )
-            return attempt if waits else None
+            return attempt if attempt and attempt.ref == ref and awaits_log(task, attempt) else None
 
     def all_awaiting_log(self) -> list[Attempt]:
         """Every ended attempt whose task waits for the rest of its log."""
@@ -165,7 +158,7 @@ class Engine:
             return [
                 attempt
                 for attempt in self._state.attempts.values()
-                if attempt.state is AttemptState.ENDED and not tasks[attempt.ref.task_id].is_final
+                if awaits_log(tasks[attempt.ref.task_id], attempt)
             ]
 
     def desired(self, worker_id: str) -> tuple[int, tuple[Order, ...]]:
@@ -268,7 +261,7 @@ class Engine:
         come = [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
         gone = [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
         if come:  # a push wakes the scheduler
-            self._queue.push(come)
+            self._queue.push(come, now)
         if gone:
             self._queue.remove(gone)
         over = self._registry.carry_out(effects, now.steady_s, self._reservation_s)
@@ -284,8 +277,7 @@ class Engine:
         for effect in effects:
             match effect:
                 case CloseArray(array_id):
-                    self._queue.close_array(array_id)
-                    limited.add(array_id)
+                    self._queue.close_array(array_id, over=self._state.tasks[array_id].is_final)
                 case Limit(array_id):
                     limited.add(array_id)
                 case Reserve(_, task):
@@ -295,11 +287,9 @@ class Engine:
         for array_id in limited - {0}:
             task = self._state.tasks[array_id]
             assert task.array is not None, array_id
-            if task.is_final:
-                self._queue.forget_array(array_id)
-                continue
-            room = arrays.room(self._state, array_id) or 0
-            self._queue.limit_array(array_id, room, task.array.max_parallel)
+            if not task.is_final:
+                room = arrays.room(self._state, array_id) or 0
+                self._queue.limit_array(array_id, room, task.array.max_parallel)
 
     def _makes_room_locked(self, effect: Effect) -> bool:
         match effect:
@@ -340,18 +330,18 @@ class Engine:
             self._state.attempts.pop(old, None)
 
 
-def enqueue_waiting(state: State, queue: TaskQueue) -> None:
+def enqueue_waiting(state: State, queue: TaskQueue, now: Instant) -> None:
     """Fill the queue from a loaded state: what waits, elements without a record included."""
     for task in [each for each in state.tasks.values() if each.array is not None]:
         assert task.array is not None
-        queue.push([task])
+        queue.push([task], now)
         if task.array.closed is None:
             elements = state.arrays.get(task.id)
             queue.remove(range(task.id + 1, task.id + 1 + elements.made))
             queue.remove(elements.with_records())
         queue.limit_array(task.id, arrays.room(state, task.id) or 0, task.array.max_parallel)
     queue.push(
-        task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING
+        (task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING), now
     )
 
 

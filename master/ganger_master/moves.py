@@ -16,6 +16,7 @@ from ganger_core.domain.states import (
     AttemptEvent,
     AttemptState,
     TaskEvent,
+    TaskState,
     advance,
 )
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec, Waits
@@ -52,6 +53,8 @@ def move(
         array_id=task.array_id,
         index=task.index,
         waits=task.waits if waits is None else waits,
+        failures=task.failures,
+        faults=task.faults,
     )
 
 
@@ -116,6 +119,13 @@ def live(state: State, ref: AttemptRef) -> tuple[Task, Attempt] | None:
 def has_ended(attempt: Attempt) -> bool:
     """Whether its worker told its outcome; its task may still wait for the rest of its log."""
     return attempt.state is AttemptState.ENDED
+
+
+def awaits_log(task: Task | None, attempt: Attempt | None) -> bool:
+    """Whether the attempt is over, and its task is not yet what that makes it: the rest of its log is on its way."""
+    if task is None or attempt is None or task.is_final or task.state is TaskState.PENDING:
+        return False
+    return has_ended(attempt)
 
 
 def ago(now: Instant, age_s: float) -> int:

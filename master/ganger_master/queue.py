@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from ganger_core.domain.clock import Instant
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import LaneKey, Task
@@ -26,6 +27,7 @@ from ganger_master.aside import Aside
 from ganger_master.locks import QUEUE_RANK, RankedLock
 from ganger_master.reasons import why_aside
 
+LONG_AGO = Instant(0, 0.0)
 MANY_RUNS = 10_000
 OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
 
@@ -141,7 +143,7 @@ class TaskQueue:
         with self._mutex:
             return sum(map(len, self._buckets.values())) + len(self._aside_since)
 
-    def push(self, tasks: Iterable[Task]) -> None:
+    def push(self, tasks: Iterable[Task], now: Instant) -> None:
         """Have tasks wait, of an array all its elements, and wake the scheduler.
 
         Each waits for what its `waits` say: one that is there already for what they say now.
@@ -149,9 +151,9 @@ class TaskQueue:
         with self._mutex:
             for task in tasks:
                 if task.array is not None:
-                    self._push_array_locked(task)
+                    self._push_array_locked(task, now)
                 else:
-                    self._push_task_locked(task)
+                    self._push_task_locked(task, now)
                 if task.spec.limits.queue_s and task.id not in self._limited:
                     late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
                     heapq.heappush(self._late_at, (late_ms, task.id))
@@ -166,9 +168,12 @@ class TaskQueue:
                     self._limited.discard(task_id)
             self._drop_outdated_locked()
 
-    def close_array(self, array_id: int) -> None:
-        """The elements of this array that have no record wait no more."""
+    def close_array(self, array_id: int, *, over: bool = False) -> None:
+        """The elements of this array that have no record wait no more; of one that is over nothing is remembered."""
         with self._mutex:
+            if over:
+                self._rooms.pop(array_id, None)
+                self._aside.drop(array_id)
             key = self._arrays.pop(array_id, None)
             if key is None:
                 return
@@ -179,12 +184,6 @@ class TaskQueue:
                 bucket.set_rest(range(0))
                 if not bucket:
                     del self._buckets[key]
-
-    def forget_array(self, array_id: int) -> None:
-        """This array is over."""
-        with self._mutex:
-            self._rooms.pop(array_id, None)
-            self._aside.drop(array_id)
 
     def limit_array(self, array_id: int, left: int, most: int) -> None:
         """So many more elements of the array may have capacity, of at most `most`; 0 is no limit."""
@@ -252,13 +251,13 @@ class TaskQueue:
             parked = self._buckets[key].parked
         return str(parked)
 
-    def wait_for_work(self, timeout_s: float, now_ms: int = 0) -> None:
+    def wait_for_work(self, timeout_s: float, now: Instant = LONG_AGO) -> None:
         """Block until something was pushed or freed, or is in line by itself, at most `timeout_s`.
 
         A wait in vain unparks every bucket: the upper bound between two looks at it.
         """
         with self._mutex:
-            due_s = self._aside.due_in_s(now_ms)
+            due_s = self._aside.due_in_s(now)
             self._work.wait_for(lambda: self._woken, min(timeout_s, due_s))
             if not self._woken and timeout_s <= due_s:
                 self._unpark_locked()
@@ -267,27 +266,34 @@ class TaskQueue:
     def heads(self, limit: int, now_ms: int, most_runs: int = MANY_RUNS) -> Heads:
         """The first `limit` plannable tasks in rank order as of `now_ms`, or fewer, of at most `most_runs` runs."""
         with self._mutex:
-            self._bring_in_line_locked(now_ms)
             return self._heads_locked(limit, now_ms, most_runs)
+
+    def bring_in_line(self, now: Instant) -> None:
+        """What waited for something else than capacity, and need not any longer, may be planned."""
+        with self._mutex:
+            for task_id in self._aside.take_due(now):
+                submitted_ms = self._aside_since.pop(task_id, None)
+                if submitted_ms is not None:  # else it is an array
+                    self._buckets.setdefault(self._bucket_of[task_id], _Bucket()).add(task_id, submitted_ms)
 
     def wake(self) -> None:
         """Make the scheduler look again now."""
         with self._mutex:
             self._wake_locked()
 
-    def _push_task_locked(self, task: Task) -> None:
+    def _push_task_locked(self, task: Task, now: Instant) -> None:
         key = BucketKey.of(task)
         if task.array_id or task.id in self._bucket_of:
             self._take_out_locked(task.id)
         self._bucket_of[task.id] = key
-        if self._aside.put(task.id, task.waits):
+        if self._aside.put(task.id, task.waits, now):
             self._aside_since[task.id] = task.submitted_ms
         else:
             self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
 
-    def _push_array_locked(self, task: Task) -> None:
+    def _push_array_locked(self, task: Task, now: Instant) -> None:
         assert task.array is not None, task
-        self._aside.put(task.id, task.waits)
+        self._aside.put(task.id, task.waits, now)
         if task.array.closed is None and task.id not in self._arrays:
             self._push_rest_locked(task, BucketKey.of(task))
 
@@ -304,12 +310,6 @@ class TaskQueue:
         if not self._buckets[key]:
             del self._buckets[key]
         return True
-
-    def _bring_in_line_locked(self, now_ms: int) -> None:
-        for task_id in self._aside.take_due(now_ms):
-            submitted_ms = self._aside_since.pop(task_id, None)
-            if submitted_ms is not None:  # else it is an array
-                self._buckets.setdefault(self._bucket_of[task_id], _Bucket()).add(task_id, submitted_ms)
 
     def _in_line_locked(self) -> list[tuple[BucketKey, _Bucket]]:
         """The buckets but those of arrays that wait for something else."""

@@ -84,6 +84,8 @@ def why_aside(own: Waits, arrays: Waits) -> str:
         if waits.held_by:
             return f"held by {waits.held_by}: `ganger release` lets it go on"
     until_ms = max(own.until_ms, arrays.until_ms)
+    if own.pause_s:
+        return f"failed and is tried again after {own.pause_s:.3g} s"
     if not until_ms:
         return ""
     return f"not before {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

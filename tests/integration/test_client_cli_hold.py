@@ -1,10 +1,11 @@
-"""This module checks `ganger hold`, `ganger release` and tasks that are handed in for later."""
+"""This module checks `ganger hold`, `ganger release`, and tasks that are handed in for later or with retries."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from ganger_core.domain.task import Retry
 from testkit.client_cli import Cli
 
 
@@ -36,3 +37,15 @@ def test_a_task_is_submitted_held_or_for_later(cli: Cli) -> None:
     assert refused.err == (
         "ganger: not_before: 'soon' is no moment such as 14:30, 2026-12-24T08:00, 1h30m (from now) or now+1h30m\n"
     )
+
+
+def test_retries_are_handed_in_and_shown(cli: Cli) -> None:
+    words = ("--retries", "3", "--retry-on", "75,80-82,timeout", "--never-retry-on", "2", "--backoff", "30s")
+    cli("submit", *words, "--", "true")
+    assert cli.master.tasks[1].spec.retry == Retry(3, (75, 80, 81, 82), (2,), True, 30.0)
+    shown = cli("show", "1").out
+    assert "0 of 3 used; after exit code 75,80-82 or its run limit; never after exit code 2" in shown
+    document = json.loads(cli("show", "1", "-o", "json").out)["tasks"][0]
+    assert (document["retries"], document["retry_on"]) == (3, [75, 80, 81, 82, "timeout"])
+    refused = cli("submit", "--retries", "1", "--retry-on", "0-3", "--", "true")
+    assert refused.err == "ganger: retry_on: '0-3' is no exit code from 1 to 255 or range of them\n"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import inf
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.clock import Instant
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Task, TaskSpec, Waits
+from ganger_core.domain.task import NO_WAITS, Task, TaskSpec, Waits
 from ganger_master.ageing import Ageing
-from ganger_master.aside import ready_ms
 from ganger_master.queue import BucketKey, TaskQueue, most_behind
 
 
 def a_task(task_id: int, owner: str, cpus: int, priority: int, at_ms: int, array_id: int = 0) -> Task:
     spec = TaskSpec(("true",), resources=Resources(cpus * 1000, 0, 1), priority=priority)
     return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=at_ms, array_id=array_id)
+
+
+LATER = st.sampled_from([0, 1, 600, 3_600])  # seconds
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -42,6 +46,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.rooms: dict[int, tuple[int, int]] = {}
         self.aside: dict[int, float] = {}  # tasks and arrays that wait for something else, each until when
 
+    def now(self) -> Instant:
+        return Instant(self.now_ms, self.now_ms / 1000)
+
     def in_bucket(self) -> list[Task]:
         return [task for task in self.waiting.values() if task.id not in self.aside]
 
@@ -49,22 +56,22 @@ class QueueMachine(RuleBasedStateMachine):
         return [task for task in self.in_bucket() if task.array_id not in self.aside]
 
     @precondition(lambda self: self.waiting)
-    @rule(data=st.data(), later_s=st.none() | st.integers(-1, 3_600), held=st.booleans(), whole=st.booleans())
+    @rule(data=st.data(), later_s=LATER, pause_s=LATER, held=st.booleans(), whole=st.booleans())
     def wait_for_something_else(
-        self, data: st.DataObject, later_s: int | None, held: bool, whole: bool
+        self, data: st.DataObject, later_s: int, pause_s: int, held: bool, whole: bool
     ) -> None:
-        """Somebody holds a task, or it may not start before a moment, or that is over."""
-        until_ms = 0 if later_s is None else self.now_ms + 1_000 * later_s
-        waits = Waits("ann" if held else "", until_ms)
+        """Somebody holds a task, or it may not start before a moment, or after a pause, or that is over."""
+        until_ms = self.now_ms + 1_000 * later_s if later_s else 0
+        waits = Waits("ann" if held else "", until_ms, pause_s)
         task = data.draw(st.sampled_from(sorted(self.waiting.values(), key=lambda task: task.id)))
         self.woken = True
         if whole and task.array_id in self.untouched:
             array = a_task(task.array_id, "a", 1, task.spec.priority, task.submitted_ms)
-            self.queue.push([replace(array, array=Array(Indices.first(6)), waits=waits)])
+            self.queue.push([replace(array, array=Array(Indices.first(6)), waits=waits)], self.now())
             self.note_aside(array.id, waits)
             return
         self.untouched.get(task.array_id, set()).discard(task.id)  # it has a record now
-        self.queue.push([replace(task, waits=waits)])
+        self.queue.push([replace(task, waits=waits)], self.now())
         if task.id not in self.aside:
             del self.waiting[task.id]
             self.forget_bucket(task)
@@ -73,8 +80,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def note_aside(self, number: int, waits: Waits) -> None:
         self.aside.pop(number, None)
-        if ready_ms(waits) > self.now_ms:
-            self.aside[number] = ready_ms(waits)
+        until_ms = max(waits.until_ms, self.now_ms + 1_000 * waits.pause_s)
+        if waits != NO_WAITS:  # for a moment at least, also when it is over
+            self.aside[number] = inf if waits.held_by else until_ms
 
     @rule(
         priority=st.sampled_from([10, 50, 90]),
@@ -91,7 +99,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.known.update((each.id, each) for each in elements)
         self.waiting.update((each.id, each) for each in elements)
         self.untouched[array_id] = {each.id for each in elements}
-        self.queue.push([task])
+        self.queue.push([task], self.now())
         self.woken = True
         if room:
             self.set_room(array_id, *room)
@@ -122,7 +130,7 @@ class QueueMachine(RuleBasedStateMachine):
         task = a_task(self.next_id, owner, cpus, priority, self.now_ms)
         self.next_id += 1
         self.known[task.id] = self.waiting[task.id] = task
-        self.queue.push([task])
+        self.queue.push([task], self.now())
         self.woken = True
 
     @precondition(lambda self: self.waiting)
@@ -146,7 +154,7 @@ class QueueMachine(RuleBasedStateMachine):
     def come_back(self, data: st.DataObject) -> None:
         task_id = data.draw(st.sampled_from(sorted(self.known.keys() - self.waiting.keys())))
         self.waiting[task_id] = self.known[task_id]
-        self.queue.push([self.known[task_id]])
+        self.queue.push([self.known[task_id]], self.now())
         self.woken = True
 
     @precondition(lambda self: self.in_bucket())
@@ -200,6 +208,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.check(10_000)
 
     def check(self, limit: int) -> None:
+        self.queue.bring_in_line(self.now())
         self.aside = {number: until for number, until in self.aside.items() if until > self.now_ms}
         plain = sorted(self.in_line(), key=lambda task: self.ageing.rank_of(task, self.now_ms))
         plannable: list[int] = []
@@ -230,7 +239,7 @@ class QueueMachine(RuleBasedStateMachine):
             if task.array_id not in self.aside:
                 assert self.queue.reason(task.id) == reason
         for task_id in self.waiting.keys() & self.aside.keys():
-            assert self.queue.reason(task_id).startswith(("held by ann", "not before"))
+            assert self.queue.reason(task_id).startswith(("held by ann", "not before", "failed and is tried"))
         assert len(self.queue) == len(self.waiting)
 
 

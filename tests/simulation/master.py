@@ -75,7 +75,7 @@ class MasterDaemon:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(settings.lease_s, settings.stop_grace_s, settings.ages_after_s)
         reserve_live(self.state, self.registry, rules, now)
-        enqueue_waiting(self.state, self.queue)
+        enqueue_waiting(self.state, self.queue, now)
         self.engine = Engine(
             self.state,
             rules,

@@ -9,7 +9,16 @@ from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_
 from ganger_core.domain.errors import AlreadyExists, Conflict, GangerError, NotFound
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWorkerLost, TaskSpec
+from ganger_core.domain.task import (
+    NO_LIMITS,
+    NO_RETRY,
+    AttemptRef,
+    Event,
+    Limits,
+    OnWorkerLost,
+    Retry,
+    TaskSpec,
+)
 from ganger_core.wire.v1 import task_pb2, worker_pb2
 from simulation.disk import Violation
 from simulation.host import WALL_MS, Host, Program
@@ -80,6 +89,7 @@ class People:
             limits=self._limits(),
             on_worker_lost=self._policy(),
             not_before_ms=self._not_before_ms(),
+            retry=self._retry(),
             hold=self._world.has_waits and self._world.waits_rng.random() < 0.2,
         )
         patience = 2 if rng.random() < 0.1 else 1_000_000
@@ -117,6 +127,18 @@ class People:
                 await self.proc.sleep(0.1 + self._rng.random() * 3)
                 continue
             return
+
+    def _retry(self) -> Retry:
+        rng = self._world.waits_rng
+        if not self._world.has_waits or rng.random() < 0.4:
+            return NO_RETRY
+        return Retry(
+            limit=rng.choice((1, 2, 5)),
+            on=rng.choice(((), (), (1,))),
+            never_on=rng.choice(((), (), (127,))),
+            on_timeout=rng.random() < 0.5,
+            backoff_s=rng.choice((0.0, 1.0, 10.0)),
+        )
 
     def _not_before_ms(self) -> int:
         rng = self._world.waits_rng

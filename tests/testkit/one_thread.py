@@ -57,7 +57,7 @@ class OneThreadMaster:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(LEASE_S, 30)
         reserve_live(self.state, self.registry, rules, now)
-        enqueue_waiting(self.state, self.queue)
+        enqueue_waiting(self.state, self.queue, now)
         self.writer = StoreWriter(self._db, self._released, self._failed)
         self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, RESERVATION_S)
         hold = take_up(self.engine, self.state, rules, now)

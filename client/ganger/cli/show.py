@@ -58,7 +58,7 @@ def show(
 
 
 def _show(status: TaskStatus, now_ms: int) -> None:
-    from ganger.wording import describe_end
+    from ganger.wording import describe_end, describe_retries
 
     task, spec = status.task, status.task.spec
     state = render.state_colour(task.state.value)
@@ -76,6 +76,8 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
         ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
+        ("retries", describe_retries(task)),
+        ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
         ("submitted", _moment(task.submitted_ms, now_ms)),

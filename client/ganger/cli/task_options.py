@@ -94,6 +94,25 @@ At = Annotated[
 Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
 
 
+Retries = Annotated[
+    int, typer.Option(help="Try it again so often when it fails by its own doing.", metavar="NUMBER", min=0)
+]
+RetryOn = Annotated[
+    str,
+    typer.Option(
+        help="Only after these exit codes, such as 75,80-90; timeout for its --time.",
+        metavar="CODES",
+        show_default=False,
+    ),
+]
+NeverRetryOn = Annotated[
+    str, typer.Option(help="Not after these exit codes.", metavar="CODES", show_default=False)
+]
+Backoff = Annotated[
+    str, typer.Option(help="Wait up to this before the first retry, then twice as long.", metavar="DURATION")
+]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The task that a command line describes."""
@@ -143,6 +162,10 @@ def _read(
     on_worker_lost: LostPolicy = "by-age",
     at: At = None,
     hold: Hold = False,
+    retries: Retries = 0,
+    retry_on: RetryOn = "",
+    never_retry_on: NeverRetryOn = "",
+    backoff: Backoff = "10s",
 ) -> Asked:
     return Asked(
         command,
@@ -160,6 +183,10 @@ def _read(
             "on_worker_lost": on_worker_lost,
             "not_before": at,
             "hold": hold,
+            "retries": retries,
+            "retry_on": retry_on,
+            "never_retry_on": never_retry_on,
+            "backoff": backoff,
         },
     )
 

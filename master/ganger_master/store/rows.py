@@ -12,6 +12,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
+    NO_RETRY,
     NO_WAITS,
     Attempt,
     AttemptRef,
@@ -20,6 +21,7 @@ from ganger_core.domain.task import (
     OnWorkerLost,
     Outcome,
     OutcomeKind,
+    Retry,
     Task,
     TaskSpec,
     Waits,
@@ -30,7 +32,7 @@ Row = Sequence[Any]
 KEPT_SPECS, KEPT_OUTCOMES = 64, 256  # the last ones are mostly asked for again: tasks come in equal ones
 TASK_COLUMNS = (
     "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes, array, "
-    "waits, array_id, array_index"
+    "waits, failures, faults, array_id, array_index"
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
@@ -62,7 +64,7 @@ def task_to_row(task: Task) -> Row:
 
 
 def task_to_changed(task: Task) -> Row:
-    """What changes of a task: `state`, and the columns from `version` to `waits`."""
+    """What changes of a task: `state`, and the columns from `version` to `faults`."""
     return (
         task.state.value,
         task.version,
@@ -73,14 +75,16 @@ def task_to_changed(task: Task) -> Row:
         _outcome_to_json(task.outcome),
         task.crashes,
         None if task.array is None else _array_to_json(task.array),
-        None if task.waits == NO_WAITS else _PLAIN.encode((task.waits.held_by, task.waits.until_ms)),
+        None if task.waits == NO_WAITS else _waits_to_json(task.waits),
+        task.failures,
+        task.faults,
     )
 
 
 def task_from_row(row: Row) -> Task:
     """From the columns `TASK_COLUMNS`."""
     task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row[:11]
-    crashes, array, waits, array_id, index = row[11:]
+    crashes, array, waits, failures, faults, array_id, index = row[11:]
     return Task(
         id=task_id,
         owner=owner,
@@ -98,6 +102,8 @@ def task_from_row(row: Row) -> Task:
         array_id=array_id,
         index=index,
         waits=NO_WAITS if waits is None else Waits(*json.loads(waits)),
+        failures=failures,
+        faults=faults,
     )
 
 
@@ -197,6 +203,9 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["not_before_ms"] = spec.not_before_ms
     if spec.hold:
         fields["hold"] = True
+    if spec.retry != NO_RETRY:
+        retry = spec.retry
+        fields["retry"] = (retry.limit, retry.on, retry.never_on, retry.on_timeout, retry.backoff_s)
     return _SORTED.encode(fields)
 
 
@@ -215,7 +224,12 @@ def spec_from_json(text: str) -> TaskSpec:
         on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
         not_before_ms=fields.get("not_before_ms", 0),
         hold=fields.get("hold", False),
+        retry=_retry(*fields["retry"]) if "retry" in fields else NO_RETRY,
     )
+
+
+def _retry(limit: int, on: list[int], never_on: list[int], on_timeout: bool, backoff_s: float) -> Retry:
+    return Retry(limit, tuple(on), tuple(never_on), on_timeout, backoff_s)
 
 
 def array_to_text(array: Array) -> str:
@@ -242,6 +256,10 @@ def profile_from_json(text: str) -> WorkerProfile:
     """The profile that `profile_to_json` wrote."""
     fields = json.loads(text)
     return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
+
+
+def _waits_to_json(waits: Waits) -> str:
+    return _PLAIN.encode((waits.held_by, waits.until_ms, waits.pause_s))
 
 
 def _array_to_json(array: Array) -> str:

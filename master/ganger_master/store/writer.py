@@ -22,7 +22,7 @@ _MARKS = ", ".join("?" * len(rows.TASK_COLUMNS.split(",")))
 _INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _UPDATE_TASK = (
     "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=?, "
-    "array=?, waits=? WHERE id=?"
+    "array=?, waits=?, failures=?, faults=? WHERE id=?"
 )
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608

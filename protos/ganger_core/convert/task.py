@@ -18,6 +18,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
+    NO_RETRY,
     NO_WAITS,
     Attempt,
     AttemptRef,
@@ -26,6 +27,7 @@ from ganger_core.domain.task import (
     LogStream,
     OnWorkerLost,
     Outcome,
+    Retry,
     Task,
     TaskSpec,
     Waits,
@@ -68,6 +70,7 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
         not_before_ms=x.not_before_ms,
         hold=x.hold,
+        retry=None if x.retry == NO_RETRY else retry_to_proto(x.retry),
     )
     return message.SerializeToString()
 
@@ -88,7 +91,20 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         else OnWorkerLost.BY_AGE,
         not_before_ms=p.not_before_ms,
         hold=p.hold,
+        retry=retry_from_proto(p.retry) if p.HasField("retry") else NO_RETRY,
     )
+
+
+def retry_to_proto(x: Retry) -> pb.Retry:
+    """When a task is tried again."""
+    return pb.Retry(
+        limit=x.limit, on=x.on, never_on=x.never_on, on_timeout=x.on_timeout, backoff_s=x.backoff_s
+    )
+
+
+def retry_from_proto(p: pb.Retry) -> Retry:
+    """When a task is tried again, not yet checked."""
+    return Retry(p.limit, tuple(p.on), tuple(p.never_on), p.on_timeout, p.backoff_s)
 
 
 def limits_to_proto(x: Limits) -> pb.Limits:
@@ -213,12 +229,12 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
 
 def waits_to_proto(x: Waits) -> pb.Waits:
     """What a task waits for beside capacity."""
-    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms)
+    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms, pause_s=x.pause_s)
 
 
 def waits_from_proto(p: pb.Waits) -> Waits:
     """What a task waits for beside capacity."""
-    return Waits(p.held_by, p.until_ms)
+    return Waits(p.held_by, p.until_ms, p.pause_s)
 
 
 def task_to_proto(x: Task) -> pb.Task:
@@ -240,6 +256,8 @@ def task_to_proto(x: Task) -> pb.Task:
         array_id=x.array_id,
         index=x.index,
         waits=None if x.waits == NO_WAITS else waits_to_proto(x.waits),
+        failures=x.failures,
+        faults=x.faults,
     )
 
 
@@ -263,6 +281,8 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         array_id=p.array_id,
         index=p.index,
         waits=waits_from_proto(p.waits) if p.HasField("waits") else NO_WAITS,
+        failures=p.failures,
+        faults=p.faults,
     )
 
 

@@ -143,6 +143,7 @@ OPTIONAL = {
     ("Task", "outcome"),
     ("Task", "array"),
     ("Task", "waits"),
+    ("TaskSpec", "retry"),
     ("Event", "outcome"),
     ("Report", "outcome"),
     ("Report", "handed_to"),
