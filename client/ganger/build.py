@@ -44,6 +44,8 @@ class TaskOptions(TypedDict, total=False):
     retry_on: str | Iterable[int | str]
     never_retry_on: str | Iterable[int]
     backoff: float | str
+    deadline: float | str | datetime
+    warn: str
 
 
 def task_spec(
@@ -66,6 +68,8 @@ def task_spec(
     retry_on: str | Iterable[int | str] = (),
     never_retry_on: str | Iterable[int] = (),
     backoff: float | str = NO_RETRY.backoff_s,
+    deadline: float | str | datetime = 0,
+    warn: str = "",
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -85,6 +89,9 @@ def task_spec(
     A task that fails is tried again `retries` times: after any exit code, or those of `retry_on` such as "75,80-90",
     of which "timeout" stands for its run limit; never after `never_retry_on`. Before the first retry it waits up to
     `backoff`, then up to twice as long each time, at most ten minutes. A lost worker is no failure of the task.
+
+    It is not started when it could not be over by its `deadline`, a moment as above (0: none), as far as `time` tells.
+    `warn` such as "USR1@2m" sends it a signal so long before `time` is over.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -100,6 +107,7 @@ def task_spec(
             seconds(queue_timeout, "queue_timeout"),
             None if grace is None else seconds(grace, "grace"),
             None if lost_after is None else seconds(lost_after, "lost_after"),
+            *_warning(warn),
         ),
         on_worker_lost=_policy(on_worker_lost),
         not_before_ms=0
@@ -107,6 +115,7 @@ def task_spec(
         else moment_ms(not_before, "not_before", datetime.now().astimezone()),
         hold=hold,
         retry=_retry(retries, retry_on, never_retry_on, backoff),
+        deadline_ms=deadline_ms(deadline),
     )
     check_spec(spec)
     return spec
@@ -118,6 +127,22 @@ def seconds(value: float | str, field: str) -> float:
         return parse_duration(value, field)
     check_seconds(value, field)
     return float(value)
+
+
+def deadline_ms(value: float | str | datetime) -> int:
+    """Unix milliseconds of a deadline; 0, also as text, is none. Raises `Invalid`."""
+    return 0 if value in (0, "0") else moment_ms(value, "deadline", datetime.now().astimezone())
+
+
+def _warning(text: str) -> tuple[float, int]:
+    """From `USR1@2m`: how long before, and which signal."""
+    if not text:
+        return 0.0, 0
+    name, at, before = text.partition("@")
+    warn_s = seconds(before, "warn") if at else 0.0
+    if not warn_s:
+        raise Invalid(f"warn: {text!r} does not say how long before the end, as USR1@2m does", field="warn")
+    return warn_s, signal_number(name)
 
 
 def signal_number(value: int | str) -> int:

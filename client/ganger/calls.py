@@ -6,8 +6,9 @@ request id, so that the master does the thing once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import task as convert
@@ -85,11 +86,9 @@ class ArrayCalls(Connection):
         )
         return self._call(self._tasks.SubmitArray, request).task_id
 
-    def update(self, request_id: str, task_id: int, max_parallel: int | None, held: bool | None) -> bool:
+    def update(self, request_id: str, task_id: int, asked: Mapping[str, Any]) -> bool:
         """Whether what was asked is in force; None leaves things as they are."""
-        request = task_pb2.UpdateTaskRequest(
-            request_id=request_id, task_id=task_id, max_parallel=max_parallel, held=held
-        )
+        request = task_pb2.UpdateTaskRequest(request_id=request_id, task_id=task_id, **asked)
         return self._call(self._tasks.UpdateTask, request).in_force
 
 

@@ -16,6 +16,7 @@ from ganger_core.domain.task import Outcome, OutcomeKind, Task
 from ganger_master.aside import is_held_back
 from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray
 from ganger_master.ending import Stopping, stop, withdraw_waiting
+from ganger_master.lateness import latest_start_ms
 from ganger_master.moves import event_of, first_waits, put
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
@@ -68,9 +69,11 @@ def find(state: State, task_id: int) -> Task | None:
 
 
 def in_line(state: State, task_id: int, now: Instant) -> Task | None:
-    """The task, unless it waits for something else than capacity."""
+    """The task, unless it waits for something else than capacity, or is too late."""
     task = find(state, task_id)
     if task is None or is_held_back(task.waits, now.wall_ms):
+        return None
+    if task.spec.deadline_ms and now.wall_ms >= latest_start_ms(task.spec):
         return None
     array = state.tasks.get(task.array_id)
     return None if array and is_held_back(array.waits, now.wall_ms) else task

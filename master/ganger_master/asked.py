@@ -19,6 +19,7 @@ from ganger_master.changes import (
     Update,
 )
 from ganger_master.ending import Stopping, stop, withdraw_waiting
+from ganger_master.lateness import why_late
 from ganger_master.moves import event_of, first_waits
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
@@ -90,17 +91,13 @@ def cancel(state: State, rules: Rules, command: Cancel, now: Instant) -> tuple[C
 
 
 def expire(state: State, rules: Rules, command: Expire, now: Instant) -> tuple[Change, Answer]:
-    """A task that waited beyond its limit ends, unless it has started before or waits no more.
-
-    Of an array, those elements end that were never begun.
-    """
+    """A task that waited for too long ends. Of an array, those elements end that were never begun."""
     task, attempt = state.tasks.get(command.task_id), state.attempts.get(command.task_id)
-    if task is None or task.is_final or (attempt and attempt.started_ms):
+    if task is None or task.is_final:
         return Change(), None
-    limit_s = task.spec.limits.queue_s
-    if not limit_s or now.wall_ms < task.submitted_ms + 1000 * limit_s:
+    why = why_late(task, bool(attempt and attempt.started_ms), now.wall_ms)
+    if not why:
         return Change(), None
-    why = f"waited longer than its limit of {limit_s:g}s"
     if task.array is not None:
         if task.array.closed is not None:
             return Change(), None

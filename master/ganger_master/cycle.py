@@ -17,6 +17,7 @@ from ganger_master.admission import Admitted, admit
 from ganger_master.arrays import in_line, room
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
+from ganger_master.expiring import expire
 from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import BucketKey, Heads, TaskQueue
@@ -69,6 +70,7 @@ class Cycle:
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
+        expire(self._engine, self._queue, now)  # nothing begins after its deadline
         self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)

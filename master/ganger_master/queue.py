@@ -24,12 +24,12 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import LaneKey, Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.aside import Aside
+from ganger_master.lateness import Late
 from ganger_master.locks import QUEUE_RANK, RankedLock
 from ganger_master.reasons import why_aside
 
 LONG_AGO = Instant(0, 0.0)
 MANY_RUNS = 10_000
-OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
 
 
 class BucketKey(NamedTuple):
@@ -93,6 +93,11 @@ class _Bucket:
         """These elements wait, none of which has a record yet."""
         self._rest, self._rest_ms, self._begun = rest, submitted_ms, set()
 
+    def take_rest(self, other: _Bucket) -> None:
+        """Those that wait in the other one without a record wait here."""
+        self._rest, self._rest_ms, self._begun = other._rest, other._rest_ms, other._begun
+        other.set_rest(range(0))
+
     def add(self, task_id: int, submitted_ms: int) -> None:
         if self._sorted and self._ids and next(reversed(self._ids)) > task_id:
             self._sorted = False
@@ -134,8 +139,7 @@ class TaskQueue:
         self._arrays: dict[int, BucketKey] = {}  # those that have such elements, by id in ascending order
         self._array_ids: list[int] = []  # the same ids
         self._rooms: dict[int, _Room] = {}  # of arrays that have a limit
-        self._late_at: list[tuple[float, int]] = []  # a heap: when (wall ms) which task has waited too long
-        self._limited: set[int] = set()  # the waiting tasks with an entry in it; other entries are outdated
+        self._late = Late()
         self._generation = 0  # how often capacity came free
         self._woken = False  # something may have become plannable since the scheduler last looked
 
@@ -154,10 +158,7 @@ class TaskQueue:
                     self._push_array_locked(task, now)
                 else:
                     self._push_task_locked(task, now)
-                if task.spec.limits.queue_s and task.id not in self._limited:
-                    late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
-                    heapq.heappush(self._late_at, (late_ms, task.id))
-                    self._limited.add(task.id)
+                self._late.note(task)
             self._wake_locked()
 
     def remove(self, task_ids: Iterable[int]) -> None:
@@ -165,8 +166,7 @@ class TaskQueue:
         with self._mutex:
             for task_id in task_ids:
                 if self._take_out_locked(task_id):
-                    self._limited.discard(task_id)
-            self._drop_outdated_locked()
+                    self._late.drop(task_id)
 
     def close_array(self, array_id: int, *, over: bool = False) -> None:
         """The elements of this array that have no record wait no more; of one that is over nothing is remembered."""
@@ -178,7 +178,7 @@ class TaskQueue:
             if key is None:
                 return
             self._array_ids.remove(array_id)
-            self._limited.discard(array_id)
+            self._late.drop(array_id)
             bucket = self._buckets.get(key)
             if bucket is not None:
                 bucket.set_rest(range(0))
@@ -195,15 +195,9 @@ class TaskQueue:
                 self._wake_locked()
 
     def take_late(self, now_ms: int) -> list[int]:
-        """The waiting tasks whose queue limit is over by now; each is given once for each time that it is pushed."""
-        late: list[int] = []
+        """The waiting tasks that may be late by now; each is given once for each of its moments."""
         with self._mutex:
-            while self._late_at and self._late_at[0][0] <= now_ms:
-                _, task_id = heapq.heappop(self._late_at)
-                if task_id in self._limited:
-                    self._limited.remove(task_id)
-                    late.append(task_id)
-        return late
+            return self._late.take(now_ms)
 
     def park(
         self,
@@ -294,8 +288,11 @@ class TaskQueue:
     def _push_array_locked(self, task: Task, now: Instant) -> None:
         assert task.array is not None, task
         self._aside.put(task.id, task.waits, now)
-        if task.array.closed is None and task.id not in self._arrays:
-            self._push_rest_locked(task, BucketKey.of(task))
+        key, before = BucketKey.of(task), self._arrays.get(task.id)
+        if before is not None and before != key:
+            self._move_rest_locked(task.id, before, key)
+        elif before is None and task.array.closed is None:
+            self._push_rest_locked(task, key)
 
     def _take_out_locked(self, task_id: int) -> bool:
         """Whether this task waited."""
@@ -323,6 +320,15 @@ class TaskQueue:
         self._arrays[task.id] = key
         insort(self._array_ids, task.id)
 
+    def _move_rest_locked(self, array_id: int, before: BucketKey, key: BucketKey) -> None:
+        """The elements without a record have another priority now."""
+        self._arrays[array_id] = key
+        bucket = self._buckets.get(before)
+        if bucket is not None:
+            self._buckets.setdefault(key, _Bucket()).take_rest(bucket)
+            if not bucket:
+                del self._buckets[before]
+
     def _array_of_locked(self, task_id: int) -> BucketKey | None:
         """The bucket in which this task waits as an element without a record."""
         number = bisect_right(self._array_ids, task_id - 1)
@@ -331,12 +337,6 @@ class TaskQueue:
         key = self._arrays[self._array_ids[number - 1]]
         bucket = self._buckets.get(key)
         return key if bucket is not None and task_id in bucket else None
-
-    def _drop_outdated_locked(self) -> None:
-        """Entries of tasks that wait no more are dropped when they are most: far limits must not gather."""
-        if len(self._late_at) > 2 * len(self._limited) + OUTDATED_KEPT:
-            self._late_at = [entry for entry in set(self._late_at) if entry[1] in self._limited]
-            heapq.heapify(self._late_at)
 
     def _wake_locked(self) -> None:
         self._woken = True

@@ -1,4 +1,4 @@
-"""This module changes tasks that are not over: whether they are held, and how many elements of an array run. Pure."""
+"""This module changes tasks that are not over: their priority and limits, whether they are held. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import Conflict
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Task
+from ganger_core.domain.task import Task, TaskSpec
 from ganger_master.arrays import find
-from ganger_master.changes import Answer, Answered, Change, Enqueue, Limit, Update
+from ganger_master.changes import Answer, Answered, Change, Enqueue, Limit, Tell, Update
 from ganger_master.handing import ask_back
-from ganger_master.moves import put
+from ganger_master.moves import put, start_order
 from ganger_master.remembering import answer_of
 from ganger_master.state import State
 
@@ -27,6 +27,7 @@ def update(state: State, command: Update, now: Instant) -> tuple[Change, Answer]
     change = Change()
     if command.max_parallel is not None:
         task = _limit(state, change, task, command.max_parallel)
+    task = _respecify(state, change, task, command)
     if command.held is not None and command.held != bool(task.waits.held_by):
         _hold(state, change, task, command.request.owner if command.held else "", now)
     change.answered.append(Answered(command.request, str(task.id), now.wall_ms, task.id, task.id))
@@ -57,6 +58,53 @@ def _limit(state: State, change: Change, task: Task, most: int) -> Task:
     if 0 < most < state.lanes.running(task.id):
         _ask_back(state, change, task, f"{task.id} runs at most {most} at a time")
     return task
+
+
+def _respecify(state: State, change: Change, task: Task, command: Update) -> Task:
+    """Another priority, other limits. Of an array, for all elements that are not over."""
+    spec = _changed(task.spec, command)
+    if spec == task.spec:
+        return task
+    task = _with_spec(state, change, task, spec)
+    if task.array is not None:
+        for element_id in sorted(state.arrays.get(task.id).open):
+            element = state.tasks[element_id]
+            _with_spec(state, change, element, _changed(element.spec, command))
+    return task
+
+
+def _with_spec(state: State, change: Change, task: Task, spec: TaskSpec) -> Task:
+    """It waits by what the spec says now; the worker of one that lives learns of another run limit."""
+    if task.id not in state.tasks:
+        change.tasks.append(task)  # an element gets its record
+    limit_changes = spec.limits.run_s != task.spec.limits.run_s
+    task = replace(task, spec=spec, version=task.version + 1)
+    change.tasks.append(task)
+    change.respecified.append(task.id)
+    if task.array is not None or task.state is TaskState.PENDING:
+        change.effects.append(Enqueue(task))
+    elif limit_changes and task.state is not TaskState.STOPPING:
+        attempt = state.attempts[task.id]
+        if attempt.is_live:
+            change.effects.append(Tell(attempt.worker_id, start_order(task, attempt)))
+    return task
+
+
+def _changed(spec: TaskSpec, command: Update) -> TaskSpec:
+    limits = spec.limits
+    limits = replace(
+        limits,
+        run_s=limits.run_s if command.run_s is None else command.run_s,
+        queue_s=limits.queue_s if command.queue_s is None else command.queue_s,
+    )
+    if limits.warn_s and not limits.run_s:
+        limits = replace(limits, warn_s=0.0, warn_signal=0)  # there is nothing to warn of
+    return replace(
+        spec,
+        limits=limits,
+        priority=spec.priority if command.priority is None else command.priority,
+        deadline_ms=spec.deadline_ms if command.deadline_ms is None else command.deadline_ms,
+    )
 
 
 def _hold(state: State, change: Change, task: Task, held_by: str, now: Instant) -> None:

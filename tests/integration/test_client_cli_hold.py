@@ -49,3 +49,28 @@ def test_retries_are_handed_in_and_shown(cli: Cli) -> None:
     assert (document["retries"], document["retry_on"]) == (3, [75, 80, 81, 82, "timeout"])
     refused = cli("submit", "--retries", "1", "--retry-on", "0-3", "--", "true")
     assert refused.err == "ganger: retry_on: '0-3' is no exit code from 1 to 255 or range of them\n"
+
+
+def test_update_changes_priority_and_limits(cli: Cli) -> None:
+    cli("submit", "-t", "60", "--warn", "USR1@5s", "--deadline", "2030-01-01T00:00+00:00", "--", "true")
+    spec = cli.master.tasks[1].spec
+    assert (spec.limits.warn_s, spec.limits.warn_signal, spec.deadline_ms) == (5.0, 10, 1_893_456_000_000)
+    shown = cli("show", "1").out
+    assert "runs at most 1m00s, SIGUSR1 before that 5.0s" in shown
+    assert "deadline   2030-01-01 00:00:00" in shown
+    changed = cli("update", "1", "-p", "80", "--time", "2h", "--queue-timeout", "1m", "--deadline", "0")
+    assert (changed.code, changed.out) == (0, "task 1: priority 80, time 2h, queue timeout 1m, deadline 0\n")
+    spec = cli.master.tasks[1].spec
+    assert (spec.priority, spec.limits.run_s, spec.limits.queue_s, spec.deadline_ms) == (80, 7200.0, 60.0, 0)
+    nothing = cli("update", "1")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert nothing.err.startswith("ganger: nothing to change: name one of --priority, --time,")
+    for words, field in (
+        (["--time", "soon"], "time"),
+        (["-p", "101"], "priority"),
+        (["--deadline", "x"], "deadline"),
+    ):
+        refused = cli("update", "1", *words)
+        assert (refused.code, refused.err.startswith(f"ganger: {field}")) == (1, True)
+    for words in (["--warn", "USR1@5s"], ["--warn", "USR1", "-t", "9"], ["--warn", "NOPE@1s", "-t", "9"]):
+        assert cli("submit", *words, "--", "true").code == 1

@@ -113,7 +113,8 @@ class Invariants:
         disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
-            if attempt.assigned_ms < disk.tasks[attempt.ref.task_id].spec.not_before_ms:
+            moment = disk.tasks[attempt.ref.task_id].spec.not_before_ms
+            if attempt.ref.token == 1 and attempt.assigned_ms < moment:  # once it has come, it has come
                 raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
             run = self._runs.get(attempt.ref)
             if not attempt.is_live and run is not None and run.ended is None:
@@ -190,7 +191,9 @@ class Invariants:
         elif outcome.kind is OutcomeKind.EXIT_NONZERO:
             right = run.status == outcome.exit_code
         elif outcome.kind is OutcomeKind.TIMED_OUT:
-            limit_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            spec_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            asked = [spec_s, *self._world.people.run_limits.get(ref.task_id, ())]
+            limit_s = min(each for each in asked if each) if any(asked) else spec_s
             lived_s = (self._world.loop.now if run.ended is None else run.ended) - run.began
             right = run.signalled and 0 < 0.99 * limit_s <= lived_s
         elif outcome.kind is OutcomeKind.SIGNALLED:

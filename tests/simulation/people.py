@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,9 @@ class People:
         self.waiting = tasks  # submissions that have neither succeeded nor been given up
         self.cancelled: dict[int, int] = {}  # task id -> its token when the cancel was acknowledged
         self.seen: list[Event] = []  # by the feed
+        self.run_limits: dict[
+            int, list[float]
+        ] = {}  # of tasks whose limit was changed, all that were asked for
         self.held: dict[str, int] = {}  # task ids of what nobody has released yet, by label
         for number in range(tasks):
             self.proc.later(self._rng.random() * over_s, self._begin, f"t{number}", cancels)
@@ -93,6 +97,8 @@ class People:
             hold=self._world.has_waits and self._world.waits_rng.random() < 0.2,
         )
         patience = 2 if rng.random() < 0.1 else 1_000_000
+        if patience == 2:
+            spec = replace(spec, hold=False)  # nobody who gave up would release it
         for _ in range(patience):
             try:
                 task_id = await self._submit(label, spec)
@@ -106,6 +112,8 @@ class People:
         self.waiting -= 1
         if label not in self.acknowledged:
             return
+        if self._world.has_waits and self._world.waits_rng.random() < 0.3:
+            await self._change_limits(self.acknowledged[label])
         if rng.random() < 0.2:
             await self._again(label, spec)
         if rng.random() < cancels:
@@ -156,6 +164,30 @@ class People:
             grace_s=rng.choice((None, None, 0.0, 3.0)),
             lost_after_s=rng.choice((None, None, 15.0, 90.0)) if OWN_LEASES else None,
         )
+
+    async def _change_limits(self, task_id: int) -> None:
+        """Another priority and run limit, waiting or running."""
+        rng = self._world.waits_rng
+        await self.proc.sleep(rng.random() * 20)
+        run_s = rng.choice((0.0, 5.0, 120.0))
+        before = self._world.disk.task(task_id)
+        assert before is not None
+        self.run_limits[task_id] = [before.spec.limits.run_s, run_s]
+        request = task_pb2.UpdateTaskRequest(
+            request_id=f"l{task_id}", task_id=task_id, run_s=run_s, priority=rng.choice((10, 90))
+        )
+        while True:
+            try:
+                await self._world.network.call(self.proc, "UpdateTask", request, CALL_S)
+            except Conflict:
+                return  # it is over
+            except GangerError:
+                await self.proc.sleep(0.1 + self._rng.random() * 3)
+                continue
+            stored = self._world.disk.task(task_id)
+            if stored is None or stored.spec.limits.run_s != run_s:
+                raise Violation(f"I1 the new limit of task {task_id} was acknowledged and is not on disk")
+            return
 
     def _policy(self) -> OnWorkerLost:
         if not self._world.has_limits:

@@ -114,6 +114,16 @@ class ScriptedMaster:
         self.on_submit(task_id)
         return task_id
 
+    def respecify(self, task_id: int, request: Any) -> None:
+        """Change what the request has of priority and limits."""
+        task = self.tasks[task_id]
+        given = {
+            name: getattr(request, name) for name in ("priority", "deadline_ms") if request.HasField(name)
+        }
+        limits = {name: getattr(request, name) for name in ("run_s", "queue_s") if request.HasField(name)}
+        spec = replace(task.spec, limits=replace(task.spec.limits, **limits), **given)
+        self.tasks[task_id] = replace(task, spec=spec)
+
     def hold(self, task_id: int, held: bool) -> bool:
         """Hold a waiting task, or release it; whether that is in force."""
         task = self.tasks[task_id]

@@ -163,6 +163,7 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             task_id, in_force = self._task(request.task_id).id, True
             if request.HasField("max_parallel"):
                 in_force = self.master.arrays.update(task_id, request.max_parallel)
+            self.master.respecify(task_id, request)
             if request.HasField("held"):
                 in_force = self.master.hold(task_id, request.held)
             return task_pb2.UpdateTaskResponse(in_force=in_force)

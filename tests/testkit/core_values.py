@@ -60,7 +60,7 @@ text = st.text(max_size=8)
 data = st.binary(max_size=8)
 
 resources = st.builds(Resources, int64, int64, int64)
-limits = st.builds(Limits, number, number, st.none() | number, st.none() | number)
+limits = st.builds(Limits, number, number, st.none() | number, st.none() | number, number, int32)
 codes = st.lists(int32, max_size=3).map(tuple)
 retries = st.builds(Retry, int32, codes, codes, st.booleans(), number)
 specs = st.builds(
@@ -76,6 +76,7 @@ specs = st.builds(
     not_before_ms=int64,
     hold=st.booleans(),
     retry=retries,
+    deadline_ms=int64,
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -235,9 +236,11 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
-_LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
+_LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True, _RETRY)
+_SPEC = TaskSpec(
+    ("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True, _RETRY, 15
+)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)

@@ -75,6 +75,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
+        ("deadline", _clock(spec.deadline_ms) if spec.deadline_ms else ""),
         ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("retries", describe_retries(task)),
         ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
@@ -129,6 +130,7 @@ def _array(task: Task) -> list[tuple[str, str]]:
 def _limits(spec: TaskSpec) -> str:
     """What was set beside the defaults."""
     from ganger.build import policy_name
+    from ganger.wording import signal_name
 
     limits = spec.limits
     times = (
@@ -136,6 +138,7 @@ def _limits(spec: TaskSpec) -> str:
         ("waits at most", limits.queue_s or None),
         ("grace", limits.grace_s),
         ("lost after", limits.lost_after_s),
+        (f"{signal_name(limits.warn_signal or None)} before that", limits.warn_s or None),
     )
     said = [f"{what} {duration(seconds)}" for what, seconds in times if seconds is not None]
     policy = policy_name(spec.on_worker_lost)

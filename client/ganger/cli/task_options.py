@@ -113,6 +113,22 @@ Backoff = Annotated[
 ]
 
 
+Deadline = Annotated[
+    str,
+    typer.Option(
+        help="Not started if not over by then: 18:00, a date, 8h from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Warn = Annotated[
+    str,
+    typer.Option(
+        help="A signal before its --time is over: USR1@2m.", metavar="SIGNAL@DURATION", show_default=False
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The task that a command line describes."""
@@ -166,6 +182,8 @@ def _read(
     retry_on: RetryOn = "",
     never_retry_on: NeverRetryOn = "",
     backoff: Backoff = "10s",
+    deadline: Deadline = "0",
+    warn: Warn = "",
 ) -> Asked:
     return Asked(
         command,
@@ -187,6 +205,8 @@ def _read(
             "retry_on": retry_on,
             "never_retry_on": never_retry_on,
             "backoff": backoff,
+            "deadline": deadline,
+            "warn": warn,
         },
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from ganger_core.domain import validate
 from ganger_core.domain.array import MOST_ELEMENTS
@@ -12,7 +14,7 @@ from ganger_master.changes import Update
 from ganger_master.services.calls import ClientCalls, request_of
 
 IN_FORCE_WITHIN_S = 5.0  # a worker answers within a round trip, unless it cannot be reached
-CHANGEABLE = ("max_parallel", "held")
+CHANGEABLE = ("max_parallel", "held", "priority", "run_s", "queue_s", "deadline_ms")
 
 
 class UpdateCalls(ClientCalls):
@@ -25,8 +27,7 @@ class UpdateCalls(ClientCalls):
         given = {name: getattr(request, name) for name in CHANGEABLE if request.HasField(name)}
         if not given:
             raise Invalid(f"nothing to change: name one of {', '.join(CHANGEABLE)}", field="task_id")
-        if "max_parallel" in given:
-            validate.check_int(request.max_parallel, "max_parallel", 0, MOST_ELEMENTS)
+        _check(given)
         task, _, _ = await self._find(request.task_id)
         # One field gives the digest that it had while it was the only one.
         asked = " ".join(f"{name}={value}" for name, value in given.items())
@@ -49,3 +50,16 @@ class UpdateCalls(ClientCalls):
         async for _ in self._feed.batches(after_seq):
             if self._engine.update_is_in_force(task_id):
                 return
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        match name:
+            case "max_parallel":
+                validate.check_int(value, name, 0, MOST_ELEMENTS)
+            case "priority":
+                validate.check_int(value, name, 0, validate.MAX_PRIORITY)
+            case "run_s" | "queue_s":
+                validate.check_seconds(value, name)
+            case "deadline_ms":
+                validate.check_int(value, name, 0, validate.LATEST_MS)

@@ -196,7 +196,8 @@ def spec_to_json(spec: TaskSpec) -> str:
     # Left out where nothing was said, so that the digests of requests from before they were known stay the same.
     if spec.limits != NO_LIMITS:
         limits = spec.limits
-        fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s)
+        warning = (limits.warn_s, limits.warn_signal) if limits.warn_s else ()
+        fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s, *warning)
     if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
         fields["on_worker_lost"] = spec.on_worker_lost.value
     if spec.not_before_ms:
@@ -206,6 +207,8 @@ def spec_to_json(spec: TaskSpec) -> str:
     if spec.retry != NO_RETRY:
         retry = spec.retry
         fields["retry"] = (retry.limit, retry.on, retry.never_on, retry.on_timeout, retry.backoff_s)
+    if spec.deadline_ms:
+        fields["deadline_ms"] = spec.deadline_ms
     return _SORTED.encode(fields)
 
 
@@ -225,6 +228,7 @@ def spec_from_json(text: str) -> TaskSpec:
         not_before_ms=fields.get("not_before_ms", 0),
         hold=fields.get("hold", False),
         retry=_retry(*fields["retry"]) if "retry" in fields else NO_RETRY,
+        deadline_ms=fields.get("deadline_ms", 0),
     )
 
 

@@ -24,6 +24,7 @@ _UPDATE_TASK = (
     "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=?, "
     "array=?, waits=?, failures=?, faults=? WHERE id=?"
 )
+_UPDATE_SPEC = "UPDATE tasks SET spec=? WHERE id=?"
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -160,6 +161,8 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         )
         db.executemany(_INSERT_TASK, map(rows.task_to_row, new.values()))
         db.executemany(_UPDATE_TASK, map(_task_update, changed.values()))
+        respecified = {task_id for entry in group for task_id in entry.change.respecified} & changed.keys()
+        db.executemany(_UPDATE_SPEC, ((rows.spec_to_json(changed[i].spec), i) for i in sorted(respecified)))
         db.executemany(_PUT_ATTEMPT, map(rows.attempt_to_row, attempts.values()))
         db.executemany(_INSERT_EVENT, map(rows.event_to_row, events))
         db.executemany(

@@ -71,6 +71,7 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         not_before_ms=x.not_before_ms,
         hold=x.hold,
         retry=None if x.retry == NO_RETRY else retry_to_proto(x.retry),
+        deadline_ms=x.deadline_ms,
     )
     return message.SerializeToString()
 
@@ -92,6 +93,7 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         not_before_ms=p.not_before_ms,
         hold=p.hold,
         retry=retry_from_proto(p.retry) if p.HasField("retry") else NO_RETRY,
+        deadline_ms=p.deadline_ms,
     )
 
 
@@ -109,7 +111,14 @@ def retry_from_proto(p: pb.Retry) -> Retry:
 
 def limits_to_proto(x: Limits) -> pb.Limits:
     """The times that a user set."""
-    return pb.Limits(run_s=x.run_s, queue_s=x.queue_s, grace_s=x.grace_s, lost_after_s=x.lost_after_s)
+    return pb.Limits(
+        run_s=x.run_s,
+        queue_s=x.queue_s,
+        grace_s=x.grace_s,
+        lost_after_s=x.lost_after_s,
+        warn_s=x.warn_s,
+        warn_signal=x.warn_signal,
+    )
 
 
 def limits_from_proto(p: pb.Limits) -> Limits:
@@ -119,6 +128,8 @@ def limits_from_proto(p: pb.Limits) -> Limits:
         queue_s=p.queue_s,
         grace_s=p.grace_s if p.HasField("grace_s") else None,
         lost_after_s=p.lost_after_s if p.HasField("lost_after_s") else None,
+        warn_s=p.warn_s,
+        warn_signal=p.warn_signal,
     )
 
 

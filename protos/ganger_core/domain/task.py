@@ -27,12 +27,17 @@ class OnWorkerLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting."""
+    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting.
+
+    With `warn_s`, it gets the signal `warn_signal` so long before its run limit is over.
+    """
 
     run_s: float = 0.0  # from the start of the process until it is stopped and the task TIMED_OUT
     queue_s: float = 0.0  # from the submission until a first start; then the task is EXPIRED
     grace_s: float | None = None  # between the signal that stops it and SIGKILL
     lost_after_s: float | None = None  # the lease: how long it may go on without an answered heartbeat
+    warn_s: float = 0.0
+    warn_signal: int = 0
 
 
 NO_LIMITS = Limits()
@@ -59,9 +64,10 @@ NO_RETRY = Retry()
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
+    """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
-    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it.
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it; and not
+    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells.
     """
 
     command: tuple[str, ...]
@@ -75,6 +81,7 @@ class TaskSpec:
     not_before_ms: int = 0
     hold: bool = False
     retry: Retry = NO_RETRY
+    deadline_ms: int = 0
 
 
 class OutcomeKind(StrEnum):

@@ -130,6 +130,7 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
     check_limits(spec.limits, f"{field}.limits", least_lease_s)
     check_int(spec.not_before_ms, f"{field}.not_before_ms", 0, LATEST_MS)
+    check_int(spec.deadline_ms, f"{field}.deadline_ms", 0, LATEST_MS)
     if spec.retry is not NO_RETRY:
         check_retry(spec.retry, f"{field}.retry")
 
@@ -138,6 +139,8 @@ def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = L
     """The times that a user set. A lease has a least length, so that a late heartbeat does not end the task."""
     check_seconds(limits.run_s, f"{field}.run_s")
     check_seconds(limits.queue_s, f"{field}.queue_s")
+    if limits.warn_s or limits.warn_signal:
+        _check_warning(limits, field)
     if limits.grace_s is not None:
         check_seconds(limits.grace_s, f"{field}.grace_s")
     if limits.lost_after_s is not None:
@@ -148,6 +151,13 @@ def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = L
                 f"not {limits.lost_after_s:g}",
                 field=f"{field}.lost_after_s",
             )
+
+
+def _check_warning(limits: Limits, field: str) -> None:
+    check_seconds(limits.warn_s, f"{field}.warn_s")
+    check_signal(limits.warn_signal, f"{field}.warn_signal")
+    if not limits.run_s:
+        raise Invalid(f"{field}.warn_s needs a run limit to warn of: set run_s, too", field=f"{field}.warn_s")
 
 
 def check_retry(retry: Retry, field: str = "retry") -> None:

@@ -118,7 +118,7 @@ class EnvVar(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold", "retry")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold", "retry", "deadline_ms")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +130,7 @@ class TaskSpec(_message.Message):
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
     env: _containers.RepeatedCompositeFieldContainer[EnvVar]
@@ -141,7 +142,8 @@ class TaskSpec(_message.Message):
     not_before_ms: int
     hold: bool
     retry: Retry
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
+    deadline_ms: int
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
@@ -158,16 +160,20 @@ class Retry(_message.Message):
     def __init__(self, limit: _Optional[int] = ..., on: _Optional[_Iterable[int]] = ..., never_on: _Optional[_Iterable[int]] = ..., on_timeout: _Optional[bool] = ..., backoff_s: _Optional[float] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s")
+    __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s", "warn_s", "warn_signal")
     RUN_S_FIELD_NUMBER: _ClassVar[int]
     QUEUE_S_FIELD_NUMBER: _ClassVar[int]
     GRACE_S_FIELD_NUMBER: _ClassVar[int]
     LOST_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    WARN_S_FIELD_NUMBER: _ClassVar[int]
+    WARN_SIGNAL_FIELD_NUMBER: _ClassVar[int]
     run_s: float
     queue_s: float
     grace_s: float
     lost_after_s: float
-    def __init__(self, run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., lost_after_s: _Optional[float] = ...) -> None: ...
+    warn_s: float
+    warn_signal: int
+    def __init__(self, run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., lost_after_s: _Optional[float] = ..., warn_s: _Optional[float] = ..., warn_signal: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("kind", "exit_code", "signal", "message", "log_incomplete")
@@ -391,16 +397,24 @@ class PutItemsResponse(_message.Message):
     def __init__(self, next_offset: _Optional[int] = ...) -> None: ...
 
 class UpdateTaskRequest(_message.Message):
-    __slots__ = ("request_id", "task_id", "max_parallel", "held")
+    __slots__ = ("request_id", "task_id", "max_parallel", "held", "priority", "run_s", "queue_s", "deadline_ms")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAX_PARALLEL_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    RUN_S_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_S_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     task_id: int
     max_parallel: int
     held: bool
-    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., max_parallel: _Optional[int] = ..., held: _Optional[bool] = ...) -> None: ...
+    priority: int
+    run_s: float
+    queue_s: float
+    deadline_ms: int
+    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., max_parallel: _Optional[int] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class UpdateTaskResponse(_message.Message):
     __slots__ = ("in_force",)
