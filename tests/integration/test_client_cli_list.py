@@ -113,6 +113,7 @@ TASK_2: dict[str, object] = {
     "index": None,
     "array": None,
     "name": "a-name-that-is-much-longer-than-any-column-of-a-table-should-be",
+    "labels": {},
     "state": "FAILED",
     "reason": "",
     "owner": "tester",
@@ -225,6 +226,14 @@ def test_show_tells_limits_and_crashes(master: ScriptedMaster, cli: Cli) -> None
     (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
     names = ("time_s", "queue_timeout_s", "grace_s", "lost_after_s", "on_worker_lost", "crashes")
     assert [document[name] for name in names] == [5400.0, 600.0, 0.0, 90.0, "FAIL", 2]
+
+
+def test_show_tells_labels(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(task_spec(["true"], labels={"project": "vision", "exp": "7"}))
+    shown = cli("show", "1").out
+    assert "label      exp=7\nlabel      project=vision\n" in shown
+    (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
+    assert document["labels"] == {"exp": "7", "project": "vision"}
 
 
 def test_show_of_what_does_not_exist(cli: Cli) -> None:

@@ -73,6 +73,7 @@ specs = st.builds(
     priority=int32,
     limits=limits,
     on_worker_lost=st.sampled_from(OnWorkerLost),
+    labels=st.dictionaries(text, text, max_size=3).map(lambda pairs: tuple(sorted(pairs.items()))),
     not_before_ms=int64,
     hold=st.booleans(),
     retry=retries,
@@ -237,7 +238,9 @@ _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True, _RETRY)
+_SPEC = TaskSpec(
+    ("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True, _RETRY, (("k", "v"),)
+)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)

@@ -66,6 +66,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
     facts = [
         *_what_it_is(task),
+        *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
         ("command", clean(shlex.join(spec.command))),

@@ -42,6 +42,16 @@ Env = Annotated[
         show_default=False,
     ),
 ]
+TaskLabels = Annotated[
+    list[str],
+    typer.Option(
+        "--label",
+        help="A word to find it by, such as project=vision; repeatable.",
+        metavar="KEY=VALUE",
+        default_factory=list,
+        show_default=False,
+    ),
+]
 Workdir = Annotated[
     str | None,
     typer.Option(
@@ -150,6 +160,7 @@ def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
 def _read(
     command: Command,
     env: Env,
+    label: TaskLabels,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -172,6 +183,7 @@ def _read(
         {
             "name": name,
             "env": read_env(env, os.environ),
+            "labels": read_labels("--label", label),
             "workdir": read_workdir(workdir),
             "cpus": cpus,
             "memory": mem,
@@ -202,6 +214,22 @@ def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
             raise Invalid(f"-e {name}: there is no {name} in your environment to copy; write {name}=VALUE")
         values[name] = value if equals else env[name]
     return values
+
+
+def read_labels(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Labels from `KEY=VALUE`; raises `Invalid`, naming the option."""
+    from ganger_core.domain.errors import Invalid
+
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            raise Invalid(f"{option} {text}: write KEY=VALUE, such as {option} project=vision")
+        if labels.setdefault(key, value) != value:
+            raise Invalid(
+                f"{option} {text}: {key} is {labels[key]} already, and a task has one value for a key"
+            )
+    return labels
 
 
 def read_workdir(folder: str | None) -> str:

@@ -62,6 +62,7 @@ class TaskSpec:
     """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
     It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it.
+    `labels` are pairs of a key and a value in the order of the keys, each of which is there once.
     """
 
     command: tuple[str, ...]
@@ -75,6 +76,7 @@ class TaskSpec:
     not_before_ms: int = 0
     hold: bool = False
     retry: Retry = NO_RETRY
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class OutcomeKind(StrEnum):

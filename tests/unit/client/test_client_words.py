@@ -264,6 +264,13 @@ def test_limits_that_are_none(options: dict[str, Any], field: str) -> None:
         task_spec(["true"], **options)
 
 
+@pytest.mark.parametrize("labels", [["project=vision"], {"a": 1}, {1: "a"}, {"a": ""}])
+def test_labels_that_are_none(labels: Any) -> None:
+    with pytest.raises(Invalid, match="labels") as refused:
+        task_spec(["true"], labels=labels)
+    assert refused.value.field.endswith("labels")
+
+
 def test_a_verb_cannot_take_an_option_of_its_task() -> None:
     def verb(context: typer.Context, asked: Asked, grace: str = "") -> None: ...
 

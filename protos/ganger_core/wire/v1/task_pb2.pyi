@@ -117,8 +117,16 @@ class EnvVar(_message.Message):
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
+class Label(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold", "retry")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +135,7 @@ class TaskSpec(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     ON_WORKER_LOST_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
@@ -138,10 +147,11 @@ class TaskSpec(_message.Message):
     priority: int
     limits: Limits
     on_worker_lost: OnWorkerLost
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
     not_before_ms: int
     hold: bool
     retry: Retry
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
