@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ganger import LogStream, Outcome, OutcomeKind, task_spec
+from ganger import Array, Indices, LogStream, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
@@ -85,6 +85,30 @@ def test_ls_shows_what_goes_on_and_the_newest_that_are_over(master: ScriptedMast
     everything = cli("ls", "-q", "--all")
     assert everything.out.split() == [str(task_id) for task_id in range(24, 0, -1)]
     assert everything.err == ""
+
+
+def test_ls_takes_labels_and_the_beginning_of_a_name(master: ScriptedMaster, cli: Cli) -> None:
+    for name, labels in (
+        ("train", {"project": "vision", "exp": "7"}),
+        ("train-2", {"project": "vision"}),
+        ("", {"exp": "7"}),
+    ):
+        master.submit(task_spec(["train"], name=name, labels=labels))
+    master.arrays.submit(task_spec(["x"], name="sweep", labels={"exp": "7"}), Array(Indices.first(2)))
+    master.end(2)
+    for words, ids in (
+        (("-l", "exp=7"), ["4", "3", "1"]),
+        (("-l", "exp=7", "-l", "project=vision"), ["1"]),
+        (("--label", "project=vision", "-s", "succeeded"), ["2"]),
+        (("-n", "tr"), ["2", "1"]),
+        (("--name", "train-", "-l", "exp=7"), []),
+        (("1-4", "-l", "exp=7"), ["4.1", "4.0", "3", "1"]),
+        (("2,4", "-n", "train"), ["2"]),
+    ):
+        listed = cli("ls", "-q", *words)
+        assert (listed.code, listed.out.split()) == (0, ids), words
+    assert cli("ls", "-n", "other").err == "no such tasks\n"
+    assert cli("ls", "-l", "exp").err == "ganger: -l exp: write KEY=VALUE, such as -l project=vision\n"
 
 
 def test_an_empty_list_says_how_to_begin(cli: Cli) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganger.cli.labels import TaskLabels, read_labels
 from ganger.render import note
 
 if TYPE_CHECKING:
@@ -38,16 +39,6 @@ Env = Annotated[
         "--env",
         help="NAME=VALUE, or NAME to copy yours; repeatable.",
         metavar="NAME[=VALUE]",
-        default_factory=list,
-        show_default=False,
-    ),
-]
-TaskLabels = Annotated[
-    list[str],
-    typer.Option(
-        "--label",
-        help="A word to find it by, such as project=vision; repeatable.",
-        metavar="KEY=VALUE",
         default_factory=list,
         show_default=False,
     ),
@@ -214,22 +205,6 @@ def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
             raise Invalid(f"-e {name}: there is no {name} in your environment to copy; write {name}=VALUE")
         values[name] = value if equals else env[name]
     return values
-
-
-def read_labels(option: str, texts: Iterable[str]) -> dict[str, str]:
-    """Labels from `KEY=VALUE`; raises `Invalid`, naming the option."""
-    from ganger_core.domain.errors import Invalid
-
-    labels: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals and value):
-            raise Invalid(f"{option} {text}: write KEY=VALUE, such as {option} project=vision")
-        if labels.setdefault(key, value) != value:
-            raise Invalid(
-                f"{option} {text}: {key} is {labels[key]} already, and a task has one value for a key"
-            )
-    return labels
 
 
 def read_workdir(folder: str | None) -> str:
