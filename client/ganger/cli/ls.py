@@ -48,7 +48,7 @@ def ls(
     label: LabelsOption,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these: 42 for the elements of the array 42.", metavar="ID..."),
+        typer.Argument(help="Only these, such as 42 or a name; of an array its elements.", metavar="ID..."),
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="All tasks, however old.")] = False,
     state: Annotated[

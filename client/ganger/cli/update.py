@@ -8,7 +8,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.render import document, note, say
 
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def update(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     max_parallel: Annotated[
         int,
         typer.Option(
@@ -33,14 +34,17 @@ def update(
     ],
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Change how many elements of an array run at the same time. What runs already goes on."""
+    """Change how many elements of an array run at the same time. What runs already goes on.
+
+    A name, or how it begins, stands for what goes on of that name, else the newest; -l and all for what goes on.
+    """
     from ganger.wording import describe_limit
     from ganger_core.domain.errors import Conflict, NotFound
 
     changed: dict[int, bool] = {}
     refused = False
     with session_of(context).client() as client:
-        for task_id in named_ids(client, ids):
+        for task_id in named_ids(client, ids, label, Choice.CHANGE):
             try:
                 changed[task_id] = client.update(task_id, max_parallel=max_parallel)
             except (Conflict, NotFound) as error:
