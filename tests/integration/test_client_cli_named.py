@@ -205,6 +205,16 @@ def test_a_real_master_finds_them_too(capsysbinary: pytest.CaptureFixture[bytes]
             master.stop()
 
 
+def test_hold_and_release_take_what_makes_sense_of_labels_and_all(master: ScriptedMaster, cli: Cli) -> None:
+    master.run(2)
+    held = cli("hold", "all")
+    assert (held.code, held.out) == (0, "task 6 is held\ntask 5 is held\ntask 3 is held\n")
+    assert cli("hold", "-l", "exp=8") == Result(0, "", "nothing of it is to be held\n")
+    assert cli("hold", "2").code == 1  # named itself, it is tried
+    assert cli("release", "-l", "exp=9").out == "task 6 is released\n"
+    assert cli("release", "all").out == "task 5 is released\ntask 3 is released\n"
+
+
 def test_update_changes_what_goes_on(master: ScriptedMaster, cli: Cli) -> None:
     assert cli("update", "-l", "exp=9", "--max-parallel", "2").code == 0
     assert cli("update", "sweep", "--max-parallel", "1").code == 0

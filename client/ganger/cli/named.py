@@ -56,7 +56,7 @@ class Chosen:
     names: dict[str, list[int]] = field(
         default_factory=dict
     )  # each name that stands for several, with their ids
-    by_rule: bool = False  # some by `all` or by labels alone
+    by_rule: dict[int, Task] = field(default_factory=dict)  # by `all` or by labels alone, as they were seen
 
 
 def named_ids(
@@ -92,7 +92,6 @@ def choose(
         if wanted:
             _narrow(client, asked.chosen.ids, wanted)
     else:
-        asked.chosen.by_rule = True
         asked.chosen.ids = {task_id: str(task_id) for task_id in asked.labelled(states)}
     if not asked.chosen.ids:
         which = "of it failed, timed out or expired" if choice is Choice.RETRY else "of it goes on"
@@ -155,18 +154,21 @@ class _Asked:
             raise Invalid(
                 "all is what goes on, and only what is over can be retried: name it, or say -l KEY=VALUE"
             )
-        self.chosen.by_rule = True
-        return [row.task.id for row in self._rows(_live())]
+        return self._by_rule(_live())
 
     def labelled(self, states: Collection[TaskState] | None) -> list[int]:
         """What the labels alone stand for."""
         if self._choice is Choice.ONE:
             return [self.newest()]
-        wanted = _live() if self._choice is Choice.CHANGE else states
-        found = [row.task.id for row in self._rows(wanted)]
+        found = self._by_rule(_live() if self._choice is Choice.CHANGE else states)
         if not found and next(self._rows(limit=1), None) is None:
             raise self._nothing_has_them()
         return found
+
+    def _by_rule(self, states: Collection[TaskState] | None) -> list[int]:
+        found = {row.task.id: row.task for row in self._rows(states)}
+        self.chosen.by_rule |= found
+        return list(found)
 
     def named(self, name: str) -> list[int]:
         from ganger_core.domain.errors import Invalid, NotFound
