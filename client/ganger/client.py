@@ -110,11 +110,13 @@ class Client(ArrayClient):
         labels: Mapping[str, str] | None = None,
         name: str = "",
         name_prefix: str = "",
+        own: bool = False,
         limit: int | None = None,
     ) -> Iterator[TaskRow]:
         """Tasks from the newest to the oldest: those in `states` and among `task_ids`; at most `limit`.
 
         With `labels` only those that have all of them, with `name` or `name_prefix` those whose name is or begins so.
+        `own` leaves out what somebody else submitted, which only an admin sees.
 
         None stands for all; an empty list for none, because that is what a filter that found nothing means. Elements of
         arrays are left out unless `task_ids` names them, or `array` their array: then its elements are listed.
@@ -126,7 +128,9 @@ class Client(ArrayClient):
         wanted, ids = list(states or ()), list(task_ids or ())
         if (states is not None and not wanted) or (task_ids is not None and not ids):
             return
-        yield from task_rows(self._calls, wanted, ids, array_id=array or 0, limit=limit, chosen=chosen)
+        yield from task_rows(
+            self._calls, wanted, ids, array_id=array or 0, limit=limit, chosen=chosen, own=own
+        )
 
     def wait(
         self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ganger import Array, Indices, task_spec
+from ganger_core.domain.clock import ManualClock
 from ganger_core.settings import MasterSettings
 from ganger_master.app import Master
+from testkit.builders import a_spec
 from testkit.client_cli import Cli, Result
 from testkit.client_master import ScriptedMaster
+from testkit.one_thread import OneThreadMaster
 
 
 @pytest.fixture
@@ -186,6 +190,9 @@ def test_retry_takes_what_failed_of_the_labels(master: ScriptedMaster, cli: Cli)
 
 def test_a_real_master_finds_them_too(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="gg") as folder:
+        before = OneThreadMaster(Path(folder), ManualClock())
+        before.submit(*[replace(a_spec(name="trend"), labels=(("exp", "7"),))] * 2, owner="somebody else")
+        before.kill()
         master = Master(MasterSettings(state_dir=Path(folder)))
         master.start()
         try:
@@ -193,14 +200,18 @@ def test_a_real_master_finds_them_too(capsysbinary: pytest.CaptureFixture[bytes]
             for words in (("-n", "train", "--array", "0-2"), ("-n", "train"), ("-n", "prep")):
                 assert cli("submit", *words, "--label", "exp=7", "--", "true").code == 0
             assert cli("submit", "-n", "trim", "true").code == 0
-            assert cli("ls", "-q", "-l", "exp=7").out.split() == ["6", "5", "1"]
-            assert cli("ls", "-q", "-n", "tr").out.split() == ["7", "5", "1"]
-            assert cli("ls", "-q", "1", "-l", "exp=7").out.split() == ["1.2", "1.1", "1.0"]
-            assert cancelled(cli("cancel", "pr")) == ["6"]
-            assert cancelled(cli("cancel", "1.0,1.2,7", "-l", "exp=7")) == ["1.0", "1.2"]
+            assert cli("ls", "-q", "-l", "exp=7").out.split() == ["8", "7", "3", "2", "1"]
+            assert cli("ls", "-q", "-n", "tr").out.split() == ["9", "7", "3", "2", "1"]
+            assert cli("ls", "-q", "3", "-l", "exp=7").out.split() == ["3.2", "3.1", "3.0"]
+            assert cancelled(cli("cancel", "pr")) == ["8"]
+            assert cancelled(cli("cancel", "3.0,3.2,9", "-l", "exp=7")) == ["3.0", "3.2"]
             assert cli("cancel", "train").code == 1
-            assert cancelled(cli("cancel", "-l", "exp=7")) == ["5", "1"]
+            assert "no task 'trend'" in cli("cancel", "trend").err  # it is somebody else's
+            assert cancelled(cli("cancel", "-l", "exp=7")) == ["7", "3"]
             assert cli("wait", "-l", "exp=7").code == 125
+            assert cancelled(cli("cancel", "all")) == ["9"]
+            assert cli("ls", "-q", "-s", "pending").out.split() == ["2", "1"]
+            assert cancelled(cli("cancel", "1,2")) == ["1", "2"]
         finally:
             master.stop()
 

@@ -200,6 +200,7 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                     for task_id, task in sorted(self.master.tasks.items(), reverse=True)
                     if (not states or task.state in states)
                     and chosen.fits(task.spec)
+                    and (not request.own or task.owner == "tester")
                     and (task_id in request.task_ids if named else task.array_id == request.array_id)
                     and (not request.page_token or task_id < int(request.page_token))
                 ]

@@ -122,7 +122,10 @@ def may_go_on(chosen: Chosen, what: str, yes: bool) -> bool:
 
 
 class _Asked:
-    """What `parse_ids` has to know, asked of the master; only tasks with the labels count. Notes how tasks came in."""
+    """What `parse_ids` has to know, asked of the master; only the caller's own tasks with the labels count.
+
+    An admin names what is somebody else's by its id. Notes how tasks came to be meant.
+    """
 
     def __init__(self, client: Client, labels: dict[str, str], choice: Choice) -> None:
         self._client = client
@@ -210,7 +213,7 @@ class _Asked:
         limit: int | None = None,
     ) -> Iterator[TaskRow]:
         return self._client.tasks(
-            states, labels=self._labels, name=name, name_prefix=name_prefix, limit=limit
+            states, labels=self._labels, name=name, name_prefix=name_prefix, own=True, limit=limit
         )
 
     def _nothing_has_them(self) -> Exception:

@@ -169,7 +169,7 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
         before = page_start(request.page_token, 2**63 - 1)
-        owner = "" if caller.role is Role.ADMIN else caller.name
+        owner = "" if caller.role is Role.ADMIN and not request.own else caller.name
         states = [convert.task_state_from_proto(state, "states") for state in request.states]
         chosen = Selection(convert.labels_from_proto(request.labels), request.name, request.name_prefix)
         check_selection(chosen)

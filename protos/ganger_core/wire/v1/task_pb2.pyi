@@ -437,7 +437,7 @@ class GetTaskStatusResponse(_message.Message):
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name")
+    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
     STATES_FIELD_NUMBER: _ClassVar[int]
     TASK_IDS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -446,6 +446,7 @@ class ListTasksRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[TaskState]
     task_ids: _containers.RepeatedScalarFieldContainer[int]
     page_size: int
@@ -454,7 +455,8 @@ class ListTasksRequest(_message.Message):
     labels: _containers.RepeatedCompositeFieldContainer[Label]
     name_prefix: str
     name: str
-    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., name_prefix: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    own: bool
+    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., name_prefix: _Optional[str] = ..., name: _Optional[str] = ..., own: _Optional[bool] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "as_of_seq")
