@@ -97,6 +97,13 @@ def test_what_is_not_found_says_how_to_go_on(
     assert cli(*words) == Result(1, "", f"ganger: {said}\n")
 
 
+def test_of_many_names_that_begin_so_five_are_shown(master: ScriptedMaster, cli: Cli) -> None:
+    for number in range(6):
+        master.submit(task_spec(["true"], name=f"t{number}"))
+    said = "ganger: 't' is how several names begin: t5, t4, t3, t2, t1 …; write one of them\n"
+    assert cli("wait", "t") == Result(125, "", said)
+
+
 def test_logs_are_those_of_the_newest(master: ScriptedMaster, cli: Cli) -> None:
     for task_id in (2, 3):
         master.run(task_id)
@@ -119,7 +126,7 @@ def test_wait_is_for_what_goes_on_of_a_name_and_for_all_that_has_labels(
     assert cli("wait", "train") == Result(0, "task 3 succeeded\n", "")
     assert cli("wait", "-l", "exp=7").code == 3  # also what was over before
     master.arrays.close(6)
-    assert cli("wait", "all") == Result(0, "", "nothing of it goes on\n")
+    assert cli("wait", "all") == Result(0, "", "nothing goes on\n")
 
 
 def cancelled(result: Result) -> list[str]:
@@ -142,7 +149,7 @@ def test_a_script_cancels_by_labels_and_all_but_not_several_by_name(master: Scri
     prefix = cli("cancel", "ev")
     assert (cancelled(prefix), prefix.err) == (["5"], "'ev' stands for 'eval, all of it'\n")
     assert cancelled(cli("cancel", "all")) == ["6"]
-    assert cli("cancel", "-l", "exp=7") == Result(0, "", "nothing of it goes on\n")
+    assert cli("cancel", "-l", "exp=7") == Result(0, "", "nothing with these labels goes on\n")
 
 
 def test_yes_cancels_all_of_a_name(master: ScriptedMaster, cli: Cli) -> None:
@@ -184,7 +191,9 @@ def test_retry_takes_what_failed_of_the_labels(master: ScriptedMaster, cli: Cli)
     assert master.tasks[9].spec == master.tasks[4].spec
     cli("cancel", "2", "9")
     assert cli("retry", "-l", "exp=7", "--cancelled", "-q").out.split() == ["10", "11", "12"]
-    assert cli("retry", "-l", "exp=8") == Result(0, "", "nothing of it failed, timed out or expired\n")
+    assert cli("retry", "-l", "exp=8") == Result(
+        0, "", "nothing with these labels failed, timed out or expired\n"
+    )
     assert cli("retry", "trim", "--cancelled", "-q").code == 1  # the newest of that name goes on
 
 

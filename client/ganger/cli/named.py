@@ -94,8 +94,8 @@ def choose(
     else:
         asked.chosen.ids = {task_id: str(task_id) for task_id in asked.labelled(states)}
     if not asked.chosen.ids:
-        which = "of it failed, timed out or expired" if choice is Choice.RETRY else "of it goes on"
-        note(f"nothing {which}")
+        what = "nothing with these labels" if wanted else "nothing"
+        note(f"{what} {'failed, timed out or expired' if choice is Choice.RETRY else 'goes on'}")
     return asked.chosen
 
 
@@ -188,7 +188,8 @@ class _Asked:
             with_them = f" with {_written(self._labels)}" if self._labels else ""
             raise NotFound(f"there is no task {name!r}{with_them}; {IDS}; ganger ls --all shows names")
         if len(names) > 1:
-            raise Invalid(f"{name!r} is how several names begin: {_some(list(names))}; write one of them")
+            some = ", ".join(list(names)[:MOST_SHOWN]) + (" …" if len(names) > MOST_SHOWN else "")
+            raise Invalid(f"{name!r} is how several names begin: {some}; write one of them")
         (whole,) = names
         if self._choice is Choice.CHANGE:
             note(f"{name!r} stands for {whole!r}")

@@ -130,10 +130,10 @@ def test_labels_are_forgotten_with_their_task(master: OneThreadMaster, reader: S
 @pytest.mark.parametrize(
     ("chosen", "index"),
     [
-        (Selection((("a", "1"),)), "labels_by_value (key=? AND value=? AND task_id<?)"),
-        (Selection((("a", "1"), ("b", "2")), "n"), "labels_by_value (key=? AND value=? AND task_id<?)"),
-        (Selection(name="n"), "tasks_named (<expr>=?"),
-        (Selection(name_prefix="n"), "tasks_named (<expr>>? AND <expr><?)"),
+        (Selection((("a", "1"),)), "labels_by_value (key=? AND value=?"),
+        (Selection((("a", "1"), ("b", "2"))), "labels_by_value (key=? AND value=?"),
+        (Selection(name="n"), "tasks_named ("),
+        (Selection(name_prefix="n"), "tasks_named ("),
     ],
 )
 def test_a_choice_is_answered_by_an_index(
