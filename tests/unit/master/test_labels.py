@@ -108,6 +108,7 @@ def test_what_is_chosen_comes_by_pages_of_one_owner_and_state(
     assert found(reader, vision, limit=2) == [11, 6]
     assert found(reader, vision, limit=2, before=6) == [2, 1]
     assert found(reader, vision, ids=[2, 3, 9], limit=1) == [9]
+    assert found(reader, vision, ids=[2, 3], limit=1) == [2]
     assert found(reader, vision, owner="ann") == [6, 2, 1]
     assert found(reader, Selection(name="train"), owner="bob") == [11]
     master.cancel(2)
