@@ -38,6 +38,7 @@ class TaskOptions(TypedDict, total=False):
     grace: float | str | None
     lost_after: float | str | None
     on_worker_lost: OnWorkerLost | str
+    labels: Mapping[str, str] | None
     not_before: float | str | datetime | None
     hold: bool
     retries: int
@@ -62,6 +63,7 @@ def task_spec(
     grace: float | str | None = None,
     lost_after: float | str | None = None,
     on_worker_lost: OnWorkerLost | str = OnWorkerLost.BY_AGE,
+    labels: Mapping[str, str] | None = None,
     not_before: float | str | datetime | None = None,
     hold: bool = False,
     retries: int = 0,
@@ -82,6 +84,8 @@ def task_spec(
     and SIGKILL. Its worker ends it when the master has not answered for `lost_after`; None leaves both to the
     cluster. `on_worker_lost` says what becomes of it then: "requeue" runs it elsewhere, "wait" lets it run on
     without a lease and waits for its worker, "fail" fails it, "by-age" requeues in its first hour and waits later.
+
+    `labels` are words of your own, by which tasks are found again, such as {"project": "vision"}.
 
     It does not start before `not_before`: seconds from now, or a moment such as "14:30", "2026-12-24T08:00" or a
     datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`.
@@ -110,6 +114,7 @@ def task_spec(
             *_warning(warn),
         ),
         on_worker_lost=_policy(on_worker_lost),
+        labels=label_pairs(labels),
         not_before_ms=0
         if not_before is None
         else moment_ms(not_before, "not_before", datetime.now().astimezone()),
@@ -143,6 +148,17 @@ def _warning(text: str) -> tuple[float, int]:
     if not warn_s:
         raise Invalid(f"warn: {text!r} does not say how long before the end, as USR1@2m does", field="warn")
     return warn_s, signal_number(name)
+
+
+def label_pairs(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Labels in the order of their keys, not yet checked but for their types; raises `Invalid`."""
+    if labels is not None and not isinstance(labels, Mapping):
+        raise Invalid('labels must be a mapping, such as {"project": "vision"}', field="labels")
+    pairs = tuple((labels or {}).items())
+    for key, value in pairs:
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise Invalid(f"labels: keys and values are text, not {key!r}: {value!r}", field="labels")
+    return tuple(sorted(pairs))
 
 
 def signal_number(value: int | str) -> int:

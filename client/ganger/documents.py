@@ -23,6 +23,7 @@ def task_document(
         "index": task.index if task.array_id else None,
         "array": None if task.array is None else array_document(task.array),
         "name": spec.name,
+        "labels": dict(spec.labels),
         "state": task.state.value,
         "reason": task.reason,
         "owner": task.owner,

@@ -12,6 +12,7 @@ import grpc
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.errors import GangerError, NotFound
+from ganger_core.domain.selection import Selection
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL
 from ganger_core.domain.task import AttemptRef, LogStream, Outcome, OutcomeKind, Task
 from ganger_core.rpc.status import to_status
@@ -193,10 +194,14 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             with self.master.changed:
                 states = set(map(convert.task_state_from_proto, request.states))
                 named = bool(request.task_ids)
+                labels = convert.labels_from_proto(request.labels)
+                chosen = Selection(labels, request.name, request.name_prefix)
                 found = [
                     task
                     for task_id, task in sorted(self.master.tasks.items(), reverse=True)
                     if (not states or task.state in states)
+                    and chosen.fits(task.spec)
+                    and (not request.own or task.owner == "tester")
                     and (task_id in request.task_ids if named else task.array_id == request.array_id)
                     and (not request.page_token or task_id < int(request.page_token))
                 ]

@@ -73,6 +73,7 @@ specs = st.builds(
     priority=int32,
     limits=limits,
     on_worker_lost=st.sampled_from(OnWorkerLost),
+    labels=st.dictionaries(text, text, max_size=3).map(lambda pairs: tuple(sorted(pairs.items()))),
     not_before_ms=int64,
     hold=st.booleans(),
     retry=retries,
@@ -239,7 +240,19 @@ _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
 _SPEC = TaskSpec(
-    ("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True, _RETRY, 15
+    ("a", "b"),
+    "n",
+    (("K", "v"),),
+    "/w",
+    _R,
+    9,
+    _LIMITS,
+    OnWorkerLost.WAIT,
+    11,
+    True,
+    _RETRY,
+    15,
+    (("k", "v"),),
 )
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))

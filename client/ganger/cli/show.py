@@ -10,7 +10,7 @@ import typer
 
 from ganger import render
 from ganger.cli.ls import ran_for
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
 
@@ -38,14 +38,18 @@ def add_to(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
 
     Of an array: what its elements are, and how many are in which state.
+
+    A name, or how it begins, stands for the newest task of that name, -l for whatever has the labels, all for what
+    goes on.
     """
     with session_of(context).client() as client:
-        found = [client.status(task_id) for task_id in named_ids(client, ids)]
+        found = [client.status(task_id) for task_id in named_ids(client, ids, label, Choice.LOOK)]
     if output is Output.JSON:
         from ganger.documents import task_document
 
@@ -66,6 +70,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
     facts = [
         *_what_it_is(task),
+        *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
         ("command", clean(shlex.join(spec.command))),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganger.cli.labels import TaskLabels, read_labels
 from ganger.render import note
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
 def _read(
     command: Command,
     env: Env,
+    label: TaskLabels,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -190,6 +192,7 @@ def _read(
         {
             "name": name,
             "env": read_env(env, os.environ),
+            "labels": read_labels("--label", label),
             "workdir": read_workdir(workdir),
             "cpus": cpus,
             "memory": mem,

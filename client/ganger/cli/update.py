@@ -9,7 +9,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.render import document, note, say
 
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
 def update(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     priority: Annotated[
         int | None,
         typer.Option(
@@ -63,7 +64,8 @@ def update(
 ) -> None:
     """Change tasks that are not over; of an array, all elements that are not.
 
-    What runs goes on. It gets a new --time, counted from its start.
+    What runs goes on. It gets a new --time, counted from its start. A name, or how it begins, stands for what goes on
+    of that name, else the newest; -l and all for what goes on.
     """
     from ganger_core.domain.errors import Conflict, Invalid, NotFound
 
@@ -81,7 +83,7 @@ def update(
     changed: dict[int, bool] = {}
     refused = False
     with session_of(context).client() as client:
-        labels = named_ids(client, ids)
+        labels = named_ids(client, ids, label, Choice.CHANGE)
         for task_id in labels:
             try:
                 changed[task_id] = client.update(task_id, **asked)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from ganger_core.convert import task as convert
 from ganger_core.domain import validate
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
+from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
@@ -168,16 +169,23 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
         before = page_start(request.page_token, 2**63 - 1)
-        owner = "" if caller.role is Role.ADMIN else caller.name
+        owner = "" if caller.role is Role.ADMIN and not request.own else caller.name
         states = [convert.task_state_from_proto(state, "states") for state in request.states]
+        chosen = Selection(convert.labels_from_proto(request.labels), request.name, request.name_prefix)
+        check_selection(chosen)
         if request.array_id:
             validate.check_id(request.array_id, "array_id")
             found = self._reader.elements(
-                request.array_id, before=before, limit=size + 1, owner=owner, states=states
+                request.array_id, before=before, limit=size + 1, owner=owner, states=states, chosen=chosen
             )
         else:
             found = self._reader.tasks(
-                before=before, limit=size + 1, owner=owner, states=states, ids=request.task_ids
+                before=before,
+                limit=size + 1,
+                owner=owner,
+                states=states,
+                ids=request.task_ids,
+                chosen=chosen,
             )
         rows = [
             task_pb2.ListTasksResponse.Row(

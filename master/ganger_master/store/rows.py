@@ -200,6 +200,8 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s, *warning)
     if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
         fields["on_worker_lost"] = spec.on_worker_lost.value
+    if spec.labels:
+        fields["labels"] = spec.labels
     if spec.not_before_ms:
         fields["not_before_ms"] = spec.not_before_ms
     if spec.hold:
@@ -225,6 +227,7 @@ def spec_from_json(text: str) -> TaskSpec:
         priority=fields["priority"],
         limits=Limits(*fields["limits"]) if "limits" in fields else NO_LIMITS,
         on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
+        labels=tuple((key, value) for key, value in fields.get("labels", ())),
         not_before_ms=fields.get("not_before_ms", 0),
         hold=fields.get("hold", False),
         retry=_retry(*fields["retry"]) if "retry" in fields else NO_RETRY,

@@ -34,6 +34,7 @@ _INSERT_REQUEST = (
     "INSERT INTO requests (owner, request_id, digest, answer, at_ms, first_task_id, last_task_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_LABEL = "INSERT INTO labels (task_id, key, value) VALUES (?, ?, ?)"
 _INSERT_ITEMS = "INSERT OR IGNORE INTO items (digest, content) VALUES (?, ?)"
 _DROP_ITEMS = (
     "DELETE FROM items WHERE NOT EXISTS "
@@ -160,6 +161,10 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
             _INSERT_ITEMS, ((items.digest, items.blob) for entry in group for items in entry.change.items)
         )
         db.executemany(_INSERT_TASK, map(rows.task_to_row, new.values()))
+        labels = [
+            (task.id, *label) for task in new.values() if not task.array_id for label in task.spec.labels
+        ]
+        db.executemany(_INSERT_LABEL, labels)
         db.executemany(_UPDATE_TASK, map(_task_update, changed.values()))
         respecified = {task_id for entry in group for task_id in entry.change.respecified} & changed.keys()
         db.executemany(_UPDATE_SPEC, ((rows.spec_to_json(changed[i].spec), i) for i in sorted(respecified)))
@@ -195,6 +200,7 @@ def _forget(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
     for old in (old for entry in group for old in entry.change.forgotten):
         ids = [(task_id,) for task_id in old.task_ids]
         db.executemany("DELETE FROM attempts WHERE task_id = ?", ids)
+        db.executemany("DELETE FROM labels WHERE task_id = ?", ids)
         db.executemany("DELETE FROM tasks WHERE id = ?", ids)
         db.executemany("DELETE FROM requests WHERE owner = ? AND request_id = ?", old.requests)
         db.execute("DELETE FROM events WHERE seq <= ?", (old.events_up_to,))

@@ -6,6 +6,7 @@ whether the values make sense is `domain.validate`'s business.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -68,6 +69,7 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         priority=x.priority,
         limits=None if x.limits == NO_LIMITS else limits_to_proto(x.limits),
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
+        labels=labels_to_proto(x.labels),
         not_before_ms=x.not_before_ms,
         hold=x.hold,
         retry=None if x.retry == NO_RETRY else retry_to_proto(x.retry),
@@ -90,6 +92,7 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         on_worker_lost=ON_WORKER_LOST.from_proto(p.on_worker_lost, f"{field}.on_worker_lost")
         if p.on_worker_lost
         else OnWorkerLost.BY_AGE,
+        labels=labels_from_proto(p.labels),
         not_before_ms=p.not_before_ms,
         hold=p.hold,
         retry=retry_from_proto(p.retry) if p.HasField("retry") else NO_RETRY,
@@ -107,6 +110,16 @@ def retry_to_proto(x: Retry) -> pb.Retry:
 def retry_from_proto(p: pb.Retry) -> Retry:
     """When a task is tried again, not yet checked."""
     return Retry(p.limit, tuple(p.on), tuple(p.never_on), p.on_timeout, p.backoff_s)
+
+
+def labels_to_proto(x: Iterable[tuple[str, str]]) -> list[pb.Label]:
+    """Pairs of a key and a value."""
+    return [pb.Label(key=key, value=value) for key, value in x]
+
+
+def labels_from_proto(p: Iterable[pb.Label]) -> tuple[tuple[str, str], ...]:
+    """Pairs of a key and a value, not yet checked, in the order of the keys."""
+    return tuple(sorted([(label.key, label.value) for label in p]))
 
 
 def limits_to_proto(x: Limits) -> pb.Limits:

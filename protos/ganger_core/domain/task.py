@@ -67,7 +67,8 @@ class TaskSpec:
     """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
     It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it; and not
-    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells.
+    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are pairs of a
+    key and a value in the order of the keys, each of which is there once.
     """
 
     command: tuple[str, ...]
@@ -82,6 +83,7 @@ class TaskSpec:
     hold: bool = False
     retry: Retry = NO_RETRY
     deadline_ms: int = 0
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class OutcomeKind(StrEnum):

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.labels import check_labels
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
 from ganger_core.domain.task import (
@@ -129,6 +130,7 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_request(spec.resources, f"{field}.resources")
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
     check_limits(spec.limits, f"{field}.limits", least_lease_s)
+    check_labels(spec.labels, f"{field}.labels")
     check_int(spec.not_before_ms, f"{field}.not_before_ms", 0, LATEST_MS)
     check_int(spec.deadline_ms, f"{field}.deadline_ms", 0, LATEST_MS)
     if spec.retry is not NO_RETRY:

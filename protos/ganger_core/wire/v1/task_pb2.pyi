@@ -117,8 +117,16 @@ class EnvVar(_message.Message):
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
+class Label(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold", "retry", "deadline_ms")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "deadline_ms")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +135,7 @@ class TaskSpec(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     ON_WORKER_LOST_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
@@ -139,11 +148,12 @@ class TaskSpec(_message.Message):
     priority: int
     limits: Limits
     on_worker_lost: OnWorkerLost
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
     not_before_ms: int
     hold: bool
     retry: Retry
     deadline_ms: int
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
@@ -441,18 +451,26 @@ class GetTaskStatusResponse(_message.Message):
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id")
+    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
     STATES_FIELD_NUMBER: _ClassVar[int]
     TASK_IDS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[TaskState]
     task_ids: _containers.RepeatedScalarFieldContainer[int]
     page_size: int
     page_token: str
     array_id: int
-    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    name_prefix: str
+    name: str
+    own: bool
+    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., name_prefix: _Optional[str] = ..., name: _Optional[str] = ..., own: _Optional[bool] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "as_of_seq")
