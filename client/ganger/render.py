@@ -25,6 +25,7 @@ _COLOURS = {
     "EXPIRED": "31",
     "UP": "32",
     "SUSPECT": "33",
+    "CORDONED": "33",
     "DRAINING": "33",
     "LOST": "31",
 }

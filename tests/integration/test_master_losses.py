@@ -86,6 +86,10 @@ class Talk:
         attempts: int = self.workers.FenceWorker(request, timeout=10).attempts
         return attempts
 
+    def cordon(self, *workers: str, reason: str = "", request_id: str = "c") -> list[str]:
+        request = worker_pb2.CordonWorkerRequest(request_id=request_id, workers=workers, reason=reason)
+        return list(self.workers.CordonWorker(request, timeout=10).worker_ids)
+
     def cancel(self, request_id: str, **options: object) -> str:
         request = task_pb2.CancelTaskRequest(request_id=request_id, task_id=1, **options)  # type: ignore[arg-type]
         answer = self.tasks.CancelTask(request, timeout=10)
@@ -156,9 +160,35 @@ def test_a_draining_worker_is_shown_and_gets_nothing(talk: Talk) -> None:
     talk.beat(draining=True)
     assert talk.worker_state() == "DRAINING"
     talk.submit()
-    wait_until(lambda: "no worker is connected" in talk.task().reason, what="a cycle without this worker")
+    shut = "no worker takes new work: w1 is excluded: draining, for its daemon was told to end"
+    wait_until(lambda: talk.task().reason == shut, what="a cycle without this worker")
     assert talk.beat(draining=True) == []
     talk.register()  # the next start of the daemon
+    orders: list[Order] = []
+    wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
+    assert orders[0].ref == REF
+
+
+def test_a_cordoned_worker_is_shown_with_its_operator_and_gets_nothing_until_it_is_resumed(
+    talk: Talk,
+) -> None:
+    talk.register()
+    assert refusal(talk.cordon, "w9").code is grpc.StatusCode.NOT_FOUND
+    assert refusal(talk.cordon).code is grpc.StatusCode.INVALID_ARGUMENT
+    assert talk.cordon("w1", "id-w1", reason="dust") == ["id-w1"]
+    (worker,) = talk.workers.ListWorkers(worker_pb2.ListWorkersRequest(), timeout=10).workers
+    author = worker.cordon.by
+    assert (talk.worker_state(), worker.cordon.reason) == ("CORDONED", "dust")
+    assert author
+    assert worker.cordon.since_ms > 0
+    talk.submit()
+    shut = f"no worker takes new work: w1 is excluded: cordoned by {author}: dust"
+    wait_until(lambda: talk.task().reason == shut, what="a cycle without this worker")
+    assert talk.beat() == []
+    resume = worker_pb2.ResumeWorkerRequest(request_id="r", workers=["w1"])
+    assert talk.workers.ResumeWorker(resume, timeout=10).worker_ids == ["id-w1"]
+    assert talk.cordon("w1", "id-w1", reason="dust") == ["id-w1"]  # the same request does nothing again
+    assert refusal(talk.cordon, "w1", reason="rust").reason == "REQUEST_ID_REUSED"
     orders: list[Order] = []
     wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
     assert orders[0].ref == REF

@@ -267,9 +267,9 @@ def _told_orders_wait_for_no_lease() -> Patches:
         self: Any, worker_id: str, usage: Any, holding: Any, now_s: float, draining: bool = False
     ) -> Any:
         entry = self._workers[worker_id]
-        was_lost = entry.state == "LOST"
+        was_lost = entry.liveness == "LOST"
         event = WorkerEvent.DRAINED if draining else WorkerEvent.HEARTBEAT
-        entry.state = advance(WORKER_MOVES, entry.state, event)
+        entry.liveness = advance(WORKER_MOVES, entry.liveness, event)
         entry.seen_s, entry.usage = now_s, usage
         renewed = [ref for ref in holding if ref in entry.held]
         for ref in renewed:

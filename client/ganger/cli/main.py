@@ -39,6 +39,8 @@ SECTIONS = {
     "Daemons": (
         "worker ls",
         "worker start",
+        "worker cordon",
+        "worker resume",
         "worker fence",
         "master start",
         "planner start",

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
@@ -232,6 +233,16 @@ def profile_from_json(text: str) -> WorkerProfile:
     """The profile that `profile_to_json` wrote."""
     fields = json.loads(text)
     return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
+
+
+def cordon_to_json(cordon: Cordon) -> str:
+    """The cordon as JSON."""
+    return _PLAIN.encode({"by": cordon.by, "reason": cordon.reason, "since_ms": cordon.since_ms})
+
+
+def cordon_from_json(text: str) -> Cordon:
+    """The cordon that `cordon_to_json` wrote."""
+    return Cordon(**json.loads(text))
 
 
 def _array_to_json(array: Array) -> str:

@@ -39,13 +39,22 @@ class AttemptState(StrEnum):
     LOST = "LOST"  # its worker, or every trace of it, is gone
 
 
+class Liveness(StrEnum):
+    """What a worker's own heartbeats say of it."""
+
+    UP = "UP"
+    DRAINING = "DRAINING"  # its daemon was told to end: it finishes what it has
+    LOST = "LOST"  # silent too long: its free capacity does not count
+
+
 class WorkerState(StrEnum):
-    """How a worker stands in the registry. SUSPECT is derived from the heartbeat's age, never stored."""
+    """How a worker stands, for people: read off its liveness and an operator's word, see `worker_state`."""
 
     UP = "UP"
     SUSPECT = "SUSPECT"  # late: gets no new work
+    CORDONED = "CORDONED"  # an operator wants it to get no new work
     DRAINING = "DRAINING"  # finishes what it has and gets no new work
-    LOST = "LOST"  # silent too long: its free capacity does not count
+    LOST = "LOST"
 
 
 class TaskEvent(StrEnum):
@@ -93,7 +102,7 @@ class IllegalMove(Exception):
     """This state does not allow this event."""
 
 
-_T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, WorkerState, WorkerEvent
+_T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, Liveness, WorkerEvent
 
 TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.PENDING: {
@@ -168,9 +177,8 @@ ATTEMPT_MOVES: Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]] = {
 }
 
 _SEEN = {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.DRAINED: _W.DRAINING}
-WORKER_MOVES: Mapping[WorkerState, Mapping[WorkerEvent, WorkerState]] = {
+WORKER_MOVES: Mapping[Liveness, Mapping[WorkerEvent, Liveness]] = {
     _W.UP: {**_SEEN, _WE.SILENT: _W.LOST},
-    _W.SUSPECT: {**_SEEN, _WE.SILENT: _W.LOST},
     _W.DRAINING: {**_SEEN, _WE.SILENT: _W.LOST},
     _W.LOST: _SEEN,
 }
@@ -185,6 +193,17 @@ def advance(table: Mapping[S, Mapping[E, S]], state: S, event: E) -> S:
         return table[state][event]
     except KeyError:
         raise IllegalMove(f"{type(state).__name__} {state} does not allow {event}") from None
+
+
+def worker_state(liveness: Liveness, *, late: bool, cordoned: bool) -> WorkerState:
+    """How a worker stands: what cannot be relied on comes first, an operator's word last."""
+    if liveness is Liveness.LOST:
+        return WorkerState.LOST
+    if liveness is Liveness.DRAINING:
+        return WorkerState.DRAINING
+    if late:
+        return WorkerState.SUSPECT
+    return WorkerState.CORDONED if cordoned else WorkerState.UP
 
 
 def diagram(table: Mapping[S, Mapping[E, S]]) -> str:

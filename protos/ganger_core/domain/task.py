@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
 
@@ -213,7 +214,10 @@ class WorkerUsage:
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker as the master knows it; `free` is its capacity less what live attempts hold."""
+    """One worker as the master knows it; `free` is its capacity less what live attempts hold.
+
+    A `cordon` is why it gets no new work by an operator's word, if that is so; it outlasts every state.
+    """
 
     profile: WorkerProfile
     state: WorkerState
@@ -221,6 +225,7 @@ class WorkerView:
     usage: WorkerUsage
     heartbeat_age_s: float
     attempts: tuple[AttemptRef, ...]
+    cordon: Cordon | None = None
 
 
 @dataclass(frozen=True, slots=True)

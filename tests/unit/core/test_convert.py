@@ -143,6 +143,7 @@ OPTIONAL = {
     ("Task", "outcome"),
     ("Task", "array"),
     ("Event", "outcome"),
+    ("Worker", "cordon"),
     ("Report", "outcome"),
     ("Report", "handed_to"),
 }

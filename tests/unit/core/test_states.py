@@ -34,14 +34,13 @@ LOST
 """
 WORKER = """
 UP        registered>UP heartbeat>UP drained>DRAINING silent>LOST
-SUSPECT   registered>UP heartbeat>UP drained>DRAINING silent>LOST
 DRAINING  registered>UP heartbeat>UP drained>DRAINING silent>LOST
 LOST      registered>UP heartbeat>UP drained>DRAINING
 """
 TABLES = {
     "task": (states.TASK_MOVES, states.TaskState, states.TaskEvent, TASK),
     "attempt": (states.ATTEMPT_MOVES, states.AttemptState, states.AttemptEvent, ATTEMPT),
-    "worker": (states.WORKER_MOVES, states.WorkerState, states.WorkerEvent, WORKER),
+    "worker": (states.WORKER_MOVES, states.Liveness, states.WorkerEvent, WORKER),
 }
 
 
@@ -79,6 +78,25 @@ def test_every_event_is_of_use(name: str) -> None:
 def test_finals_are_the_states_without_an_exit() -> None:
     assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"} == states.TASK_FINAL
     assert {"ENDED", "REJECTED", "REVOKED", "LOST"} == states.ATTEMPT_FINAL
+
+
+@pytest.mark.parametrize(
+    ("liveness", "late", "cordoned", "shown"),
+    [
+        ("UP", False, False, "UP"),
+        ("UP", False, True, "CORDONED"),
+        ("UP", True, False, "SUSPECT"),
+        ("UP", True, True, "SUSPECT"),
+        ("DRAINING", False, False, "DRAINING"),
+        ("DRAINING", True, True, "DRAINING"),
+        ("LOST", False, False, "LOST"),
+        ("LOST", True, True, "LOST"),
+    ],
+)
+def test_a_worker_stands_as_its_liveness_and_an_operators_word_say(
+    liveness: str, late: bool, cordoned: bool, shown: str
+) -> None:
+    assert states.worker_state(states.Liveness(liveness), late=late, cordoned=cordoned) == shown
 
 
 def test_the_diagram_has_one_line_per_pair_of_states_and_marks_finals() -> None:
