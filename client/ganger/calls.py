@@ -161,9 +161,13 @@ class MasterCalls(ArrayCalls):
         request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
         return self._call(self._workers.FenceWorker, request).attempts
 
-    def cordon(self, request_id: str, workers: Sequence[str], reason: str) -> list[str]:
+    def cordon(
+        self, request_id: str, workers: Sequence[str], reason: str, *, drain: bool = False
+    ) -> list[str]:
         """The ids of the workers that get no new work now."""
-        request = worker_pb2.CordonWorkerRequest(request_id=request_id, workers=workers, reason=reason)
+        request = worker_pb2.CordonWorkerRequest(
+            request_id=request_id, workers=workers, reason=reason, drain=drain
+        )
         return list(self._call(self._workers.CordonWorker, request).worker_ids)
 
     def resume(self, request_id: str, workers: Sequence[str]) -> list[str]:

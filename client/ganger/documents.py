@@ -122,7 +122,12 @@ def worker_document(worker: WorkerView) -> Document:
 
 def cordon_document(cordon: Cordon) -> Document:
     """Who wants a worker to get no new work, why, and since when (Unix time by the master's clock)."""
-    return {"by": cordon.by, "reason": cordon.reason, "since_ms": cordon.since_ms}
+    return {
+        "by": cordon.by,
+        "reason": cordon.reason,
+        "since_ms": cordon.since_ms,
+        "drains": cordon.drains,
+    }
 
 
 def _resources(amounts: Resources) -> Document:

@@ -27,6 +27,7 @@ _COLOURS = {
     "SUSPECT": "33",
     "CORDONED": "33",
     "DRAINING": "33",
+    "DRAINED": "33",
     "LOST": "31",
 }
 

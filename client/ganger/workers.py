@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 
 from ganger.calls import MasterCalls
+from ganger.errors import WaitTimeout
 from ganger_core.domain.task import WorkerView
 from ganger_core.domain.validate import check_reason, check_workers
+
+FIRST_LOOK_S, LONGEST_PAUSE_S = 0.1, 2.0  # between looks at workers that are to become empty
 
 Names = str | Iterable[str]
 """One worker or several, each by its name or id."""
@@ -36,6 +41,27 @@ class WorkerClient:
         names = _names(workers)
         check_reason(reason)
         return self._calls.cordon(uuid.uuid4().hex, names, reason)
+
+    def drain(self, workers: Names, reason: str = "") -> list[str]:
+        """As `cordon`, to have these workers empty: they are DRAINED once what they have is over."""
+        names = _names(workers)
+        check_reason(reason)
+        return self._calls.cordon(uuid.uuid4().hex, names, reason, drain=True)
+
+    def wait_empty(self, worker_ids: Iterable[str], timeout_s: float | None = None) -> None:
+        """Wait until nothing is left on the workers of these ids; raises `WaitTimeout` after `timeout_s` seconds."""
+        ids = set(worker_ids)
+        over_s = None if timeout_s is None else time.monotonic() + timeout_s
+        pause, pause_s = threading.Event(), FIRST_LOOK_S
+        while full := [w for w in self.workers() if w.profile.id in ids and w.attempts]:
+            left_s = pause_s if over_s is None else min(pause_s, over_s - time.monotonic())
+            if left_s <= 0:
+                names = ", ".join(sorted(w.profile.name for w in full))
+                raise WaitTimeout(
+                    f"after {timeout_s:g}s there are attempts left on {names}; the drain goes on"
+                )
+            pause.wait(left_s)
+            pause_s = min(LONGEST_PAUSE_S, 1.5 * pause_s)
 
     def resume(self, workers: Names) -> list[str]:
         """Let these workers have work again; returns their ids. One that was not cordoned stays as it is."""

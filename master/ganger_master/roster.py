@@ -150,7 +150,13 @@ class Roster:
 
     def _state_locked(self, entry: Entry, now_s: float) -> WorkerState:
         late = now_s - entry.seen_s > self._suspect_after_s
-        return worker_state(entry.liveness, late=late, cordoned=entry.cordon is not None)
+        return worker_state(
+            entry.liveness,
+            late=late,
+            cordoned=entry.cordon is not None,
+            drains=entry.cordon is not None and entry.cordon.drains,
+            empty=not entry.held,
+        )
 
 
 def _why_excluded(entry: Entry) -> str:

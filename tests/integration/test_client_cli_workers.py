@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from ganger_core.domain.task import AttemptRef
 from testkit.builders import a_worker
 from testkit.client_cli import Cli
 from testkit.client_master import START_MS, ScriptedMaster, a_worker_view
+from testkit.waiting import wait_until
 
 
 @pytest.fixture
@@ -51,7 +54,39 @@ def test_cordon_as_json_names_who_why_and_since_when(master: ScriptedMaster, cli
     done = json.loads(cli("worker", "cordon", "w2", "--reason", "dust", "-o", "json").out)
     (worker,) = done["workers"]
     assert (worker["id"], worker["state"]) == ("id-w2", "CORDONED")
-    assert worker["cordon"] == {"by": "tester", "reason": "dust", "since_ms": START_MS}
+    assert worker["cordon"] == {
+        "by": "tester",
+        "reason": "dust",
+        "since_ms": START_MS,
+        "drains": False,
+    }
+
+
+def test_drain_says_what_is_left_and_waits_until_that_is_over(master: ScriptedMaster, cli: Cli) -> None:
+    master.workers[0] = a_worker_view(a_worker("w1"), attempts=(AttemptRef(1, 1),))
+    going = cli("worker", "drain", "w1", "w2", "--reason", "dust")
+    assert going.out == (
+        "worker w1 is being drained by tester: dust; 1 attempt goes on there\n"
+        "worker w2 is drained by tester: dust\n"
+    )
+    assert "w1 is being drained by tester: dust (" in cli("worker", "ls").out
+    assert "w2    DRAINED" in cli("worker", "ls").out
+    late = cli("worker", "drain", "w1", "--wait", "--timeout", "300ms")
+    assert late.code == 124
+    assert "there are attempts left on w1; the drain goes on" in late.err
+    looks = len(master.requests["ListWorkers"])
+
+    def it_finishes() -> None:
+        wait_until(lambda: len(master.requests["ListWorkers"]) > looks + 1, what="that it waits")
+        master.workers[0] = replace(master.workers[0], attempts=())
+
+    finishing = threading.Thread(target=it_finishes)
+    finishing.start()
+    done = cli("worker", "drain", "w1", "--wait")
+    finishing.join()
+    assert (done.code, done.out) == (0, "worker w1 is drained by tester\n")
+    assert done.err.startswith("waiting for worker w1: it is being drained by tester; 1 attempt goes on")
+    assert "say both" in cli("worker", "drain", "w1", "--timeout", "1s").err
 
 
 def test_a_worker_that_is_not_there_stops_all_of_it(master: ScriptedMaster, cli: Cli) -> None:

@@ -86,8 +86,12 @@ class Talk:
         attempts: int = self.workers.FenceWorker(request, timeout=10).attempts
         return attempts
 
-    def cordon(self, *workers: str, reason: str = "", request_id: str = "c") -> list[str]:
-        request = worker_pb2.CordonWorkerRequest(request_id=request_id, workers=workers, reason=reason)
+    def cordon(
+        self, *workers: str, reason: str = "", request_id: str = "c", drain: bool = False
+    ) -> list[str]:
+        request = worker_pb2.CordonWorkerRequest(
+            request_id=request_id, workers=workers, reason=reason, drain=drain
+        )
         return list(self.workers.CordonWorker(request, timeout=10).worker_ids)
 
     def cancel(self, request_id: str, **options: object) -> str:
@@ -158,7 +162,7 @@ def test_after_a_fence_a_living_worker_learns_that_nothing_of_it_counts(talk: Ta
 def test_a_draining_worker_is_shown_and_gets_nothing(talk: Talk) -> None:
     talk.register()
     talk.beat(draining=True)
-    assert talk.worker_state() == "DRAINING"
+    assert talk.worker_state() == "DRAINED"  # for nothing is on it
     talk.submit()
     shut = "no worker takes new work: w1 is excluded: draining, for its daemon was told to end"
     wait_until(lambda: talk.task().reason == shut, what="a cycle without this worker")
@@ -189,6 +193,10 @@ def test_a_cordoned_worker_is_shown_with_its_operator_and_gets_nothing_until_it_
     assert talk.workers.ResumeWorker(resume, timeout=10).worker_ids == ["id-w1"]
     assert talk.cordon("w1", "id-w1", reason="dust") == ["id-w1"]  # the same request does nothing again
     assert refusal(talk.cordon, "w1", reason="rust").reason == "REQUEST_ID_REUSED"
+    assert refusal(talk.cordon, "w1", "id-w1", reason="dust", drain=True).reason == "REQUEST_ID_REUSED"
+    talk.cordon("w1", request_id="d", drain=True)
+    assert talk.worker_state() == "DRAINED"
+    talk.workers.ResumeWorker(worker_pb2.ResumeWorkerRequest(request_id="r2", workers=["w1"]), timeout=10)
     orders: list[Order] = []
     wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
     assert orders[0].ref == REF

@@ -35,7 +35,9 @@ class Operators:
     async def _out_and_back(self, host: Host, name: str) -> None:
         rng = self._world.cordons_rng
         proc = self._world.people.proc
-        asked = worker_pb2.CordonWorkerRequest(request_id=f"cordon-{name}", workers=[host.name], reason=name)
+        asked = worker_pb2.CordonWorkerRequest(
+            request_id=f"cordon-{name}", workers=[host.name], reason=name, drain=rng.random() < 0.5
+        )
         if await self._say("CordonWorker", asked):
             stored = self._world.disk.cordons.get(f"id-{host.name}")
             if stored is None or stored.reason != name:

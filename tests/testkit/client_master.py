@@ -182,7 +182,10 @@ class ScriptedMaster:
         for i, w in enumerate(self.workers):
             if w.profile.name in names or w.profile.id in names:
                 liveness = Liveness(w.state) if w.state in list(Liveness) else Liveness.UP
-                state = worker_state(liveness, late=False, cordoned=cordon is not None)
+                drains, empty = cordon is not None and cordon.drains, not w.attempts
+                state = worker_state(
+                    liveness, late=False, cordoned=cordon is not None, drains=drains, empty=empty
+                )
                 self.workers[i] = replace(w, cordon=cordon, state=state)
         return [w.profile.id for w in self.workers if w.profile.name in names or w.profile.id in names]
 

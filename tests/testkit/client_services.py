@@ -289,7 +289,7 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
 
     def CordonWorker(self, request: Any, context: Any) -> Any:
         def do() -> Any:
-            cordon = Cordon("tester", request.reason, self.master.now_ms)
+            cordon = Cordon("tester", request.reason, self.master.now_ms, request.drain)
             ids = self.master.cordon(request.workers, cordon)
             return worker_pb2.CordonWorkerResponse(worker_ids=ids)
 

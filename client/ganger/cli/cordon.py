@@ -1,4 +1,4 @@
-"""This module is `ganger worker cordon` and `ganger worker resume`: which workers get new work."""
+"""This module is `ganger worker cordon`, `drain` and `resume`: which workers get new work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganger import render
+from ganger.cli import exits
+from ganger.cli.failure import tell
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.layout import clean
 
@@ -23,6 +25,8 @@ def add_to(group: typer.Typer) -> None:
     """Add the verbs to those of workers."""
     example = "Example: ganger worker cordon w1 --reason 'new driver'"
     group.command("cordon", short_help="give workers no new work", epilog=example)(cordon)
+    example = "Example: ganger worker drain w1 --wait"
+    group.command("drain", short_help="have workers finish and stay empty", epilog=example)(drain)
     group.command("resume", short_help="give workers work again", epilog="Example: ganger worker resume w1")(
         resume
     )
@@ -42,8 +46,46 @@ def cordon(
         _tell(_views(client, client.cordon(workers, reason)), output)
 
 
+def drain(
+    context: typer.Context,
+    workers: WorkersArgument,
+    reason: ReasonOption = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Come back when they are empty.")] = False,
+    timeout: Annotated[
+        str, typer.Option(help="Give up waiting after this time, such as 10m.", metavar="DURATION")
+    ] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Take workers out of service: what they have may finish, nothing new goes there, and then they stay empty.
+
+    That outlasts restarts of the master and of the workers. `ganger worker resume` ends it.
+    """
+    from ganger.errors import WaitTimeout
+    from ganger_core.domain.errors import Invalid
+    from ganger_core.domain.validate import parse_duration
+
+    if timeout and not wait:
+        raise Invalid("--timeout is how long to --wait: say both")
+    limit_s = parse_duration(timeout, "timeout") if timeout else None
+    with session_of(context).client() as client:
+        ids = client.drain(workers, reason)
+        before = _views(client, ids)
+        if not wait:
+            _tell(before, output)
+            return
+        for view in before:
+            if view.attempts:
+                render.note(f"waiting for worker {clean(view.profile.name)}: it {standing(view)}")
+        try:
+            client.wait_empty(ids, limit_s)
+        except WaitTimeout as error:
+            tell(error.message)
+            raise typer.Exit(exits.TIMED_OUT) from None
+        _tell(_views(client, ids), output)
+
+
 def resume(context: typer.Context, workers: WorkersArgument, output: OutputOption = Output.TABLE) -> None:
-    """Give workers work again that were cordoned."""
+    """Give workers work again that were cordoned or drained."""
     with session_of(context).client() as client:
         _tell(_views(client, client.resume(workers)), output)
 
@@ -68,11 +110,12 @@ def standing(view: WorkerView) -> str:
     count = len(view.attempts)
     going_on = f"; {count} attempt{'s go' if count > 1 else ' goes'} on there" if count else ""
     if view.cordon is not None:
-        return f"is {clean(str(view.cordon))}{going_on}"
+        lost = " (it is lost)" if view.state.value == "LOST" else ""
+        return f"is {clean(view.cordon.told(empty=not count))}{lost}{going_on}"
     match view.state.value:
         case "LOST":
             return "is lost: it gets work when it is back"
-        case "DRAINING":
+        case "DRAINING" | "DRAINED":
             return f"gets no new work: its daemon was told to end, start it again{going_on}"
         case _:
             return "gets new work"

@@ -40,6 +40,7 @@ SECTIONS = {
         "worker ls",
         "worker start",
         "worker cordon",
+        "worker drain",
         "worker resume",
         "worker fence",
         "master start",

@@ -108,7 +108,8 @@ def fence(
 def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
     """A line for each worker that is to get no new work, with an empty one before them."""
     lines = [
-        cut(f"{clean(w.profile.name)} is {clean(str(w.cordon))}", WIDTH - len(since)) + since
+        cut(f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}", WIDTH - len(since))
+        + since
         for w in workers
         if w.cordon is not None
         for since in [f" ({duration((now_ms - w.cordon.since_ms) / 1000)} ago)"]

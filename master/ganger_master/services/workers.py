@@ -159,8 +159,9 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         """An operator wants workers to get no new work."""
         validate.check_workers(request.workers)
         validate.check_reason(request.reason)
-        key = request_of(request.request_id, f"cordon {list(request.workers)} {request.reason}")
-        cordon = Cordon(key.owner, request.reason, self._clock.now().wall_ms)
+        verb = "drain" if request.drain else "cordon"
+        key = request_of(request.request_id, f"{verb} {list(request.workers)} {request.reason}")
+        cordon = Cordon(key.owner, request.reason, self._clock.now().wall_ms, request.drain)
         return worker_pb2.CordonWorkerResponse(worker_ids=await self._cordon(key, request.workers, cordon))
 
     async def ResumeWorker(
@@ -225,7 +226,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             profiles = find_workers(self._registry.views(now.steady_s), workers)
             ids = self._decided(lambda: cordoning(self._registry, profiles, key, cordon), now)
             names = [profile.name for profile in profiles]
-            _log.info("cordoned" if cordon else "resumed", action="cordon", workers=names, by=key.owner)
+            _log.info(f"now {cordon}" if cordon else "resumed", action="cordon", workers=names, by=key.owner)
         ticket, _ = self._engine.position()
         await self._gate.passed(ticket)
         return ids.split()

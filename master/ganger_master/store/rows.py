@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -237,7 +238,7 @@ def profile_from_json(text: str) -> WorkerProfile:
 
 def cordon_to_json(cordon: Cordon) -> str:
     """The cordon as JSON."""
-    return _PLAIN.encode({"by": cordon.by, "reason": cordon.reason, "since_ms": cordon.since_ms})
+    return _PLAIN.encode(asdict(cordon))
 
 
 def cordon_from_json(text: str) -> Cordon:

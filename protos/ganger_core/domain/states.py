@@ -53,7 +53,10 @@ class WorkerState(StrEnum):
     UP = "UP"
     SUSPECT = "SUSPECT"  # late: gets no new work
     CORDONED = "CORDONED"  # an operator wants it to get no new work
-    DRAINING = "DRAINING"  # finishes what it has and gets no new work
+    DRAINING = (
+        "DRAINING"  # finishes what it has and gets no new work: an operator or its own daemon wants that
+    )
+    DRAINED = "DRAINED"  # the same, and nothing is left on it
     LOST = "LOST"
 
 
@@ -195,14 +198,17 @@ def advance(table: Mapping[S, Mapping[E, S]], state: S, event: E) -> S:
         raise IllegalMove(f"{type(state).__name__} {state} does not allow {event}") from None
 
 
-def worker_state(liveness: Liveness, *, late: bool, cordoned: bool) -> WorkerState:
-    """How a worker stands: what cannot be relied on comes first, an operator's word last."""
+def worker_state(liveness: Liveness, *, late: bool, cordoned: bool, drains: bool, empty: bool) -> WorkerState:
+    """How a worker stands: what cannot be relied on comes first, an operator's word last.
+
+    `drains` says that an operator wants it to be empty; `empty` that no attempt is left on it.
+    """
     if liveness is Liveness.LOST:
         return WorkerState.LOST
-    if liveness is Liveness.DRAINING:
-        return WorkerState.DRAINING
-    if late:
+    if late and liveness is Liveness.UP:
         return WorkerState.SUSPECT
+    if drains or liveness is Liveness.DRAINING:
+        return WorkerState.DRAINED if empty else WorkerState.DRAINING
     return WorkerState.CORDONED if cordoned else WorkerState.UP
 
 

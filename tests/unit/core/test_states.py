@@ -81,22 +81,31 @@ def test_finals_are_the_states_without_an_exit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("liveness", "late", "cordoned", "shown"),
+    ("liveness", "late", "word", "full", "empty"),
     [
-        ("UP", False, False, "UP"),
-        ("UP", False, True, "CORDONED"),
-        ("UP", True, False, "SUSPECT"),
-        ("UP", True, True, "SUSPECT"),
-        ("DRAINING", False, False, "DRAINING"),
-        ("DRAINING", True, True, "DRAINING"),
-        ("LOST", False, False, "LOST"),
-        ("LOST", True, True, "LOST"),
+        ("UP", False, "", "UP", "UP"),
+        ("UP", False, "cordon", "CORDONED", "CORDONED"),
+        ("UP", False, "drain", "DRAINING", "DRAINED"),
+        ("UP", True, "", "SUSPECT", "SUSPECT"),
+        ("UP", True, "drain", "SUSPECT", "SUSPECT"),
+        ("DRAINING", False, "", "DRAINING", "DRAINED"),
+        ("DRAINING", True, "cordon", "DRAINING", "DRAINED"),
+        ("LOST", False, "", "LOST", "LOST"),
+        ("LOST", True, "drain", "LOST", "LOST"),
     ],
 )
 def test_a_worker_stands_as_its_liveness_and_an_operators_word_say(
-    liveness: str, late: bool, cordoned: bool, shown: str
+    liveness: str, late: bool, word: str, full: str, empty: str
 ) -> None:
-    assert states.worker_state(states.Liveness(liveness), late=late, cordoned=cordoned) == shown
+    for is_empty, shown in ((False, full), (True, empty)):
+        found = states.worker_state(
+            states.Liveness(liveness),
+            late=late,
+            cordoned=bool(word),
+            drains=word == "drain",
+            empty=is_empty,
+        )
+        assert found == shown
 
 
 def test_the_diagram_has_one_line_per_pair_of_states_and_marks_finals() -> None:

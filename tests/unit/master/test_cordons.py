@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,25 @@ def test_who_waits_is_told_who_is_excluded_and_why_as_far_as_it_concerns_them(
     say(master, None, W1, W2)
     (reason,) = reasons(master, 2)
     assert reason.endswith("w1 is excluded: draining, for its daemon was told to end")
+
+
+def test_a_drained_worker_is_draining_until_it_is_empty_and_stays_so(
+    tmp_path: Path, master: OneThreadMaster, clock: ManualClock
+) -> None:
+    (ref,) = running(master, W1, a_spec(cpus=2))
+    say(master, replace(CORDON, drains=True), W1)
+    assert states(master)["w1"] == "DRAINING"
+    master.submit(a_spec(cpus=2))
+    assert reasons(master, 2)[0].endswith("w1 is excluded: being drained by ann: new driver")
+    master.report(W1, ended(ref))
+    assert states(master)["w1"] == "DRAINED"
+    master.run_cycle()
+    assert states(master)["w1"] == "DRAINED"
+    master.kill()
+    again = OneThreadMaster(tmp_path, clock)
+    again.register(W1)
+    assert states(again)["w1"] == "DRAINED"
+    again.kill()
 
 
 def test_an_order_that_has_not_left_is_taken_back_and_one_that_has_is_not(master: OneThreadMaster) -> None:

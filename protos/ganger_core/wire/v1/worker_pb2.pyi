@@ -27,6 +27,7 @@ class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_STATE_LOST: _ClassVar[WorkerState]
     WORKER_STATE_DRAINING: _ClassVar[WorkerState]
     WORKER_STATE_CORDONED: _ClassVar[WorkerState]
+    WORKER_STATE_DRAINED: _ClassVar[WorkerState]
 REPORT_KIND_UNSPECIFIED: ReportKind
 REPORT_KIND_ACCEPTED: ReportKind
 REPORT_KIND_STARTED: ReportKind
@@ -40,6 +41,7 @@ WORKER_STATE_SUSPECT: WorkerState
 WORKER_STATE_LOST: WorkerState
 WORKER_STATE_DRAINING: WorkerState
 WORKER_STATE_CORDONED: WorkerState
+WORKER_STATE_DRAINED: WorkerState
 
 class WorkerProfile(_message.Message):
     __slots__ = ("id", "name", "incarnation", "host", "boot_id", "capacity", "version")
@@ -266,14 +268,16 @@ class AppendLogsResponse(_message.Message):
     def __init__(self, stored: _Optional[_Iterable[_Union[AppendLogsResponse.Stored, _Mapping]]] = ...) -> None: ...
 
 class Cordon(_message.Message):
-    __slots__ = ("by", "reason", "since_ms")
+    __slots__ = ("by", "reason", "since_ms", "drains")
     BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    DRAINS_FIELD_NUMBER: _ClassVar[int]
     by: str
     reason: str
     since_ms: int
-    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ...) -> None: ...
+    drains: bool
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ..., drains: _Optional[bool] = ...) -> None: ...
 
 class Worker(_message.Message):
     __slots__ = ("profile", "state", "free", "usage", "heartbeat_age_s", "attempts", "cordon")
@@ -326,14 +330,16 @@ class FenceWorkerResponse(_message.Message):
     def __init__(self, attempts: _Optional[int] = ...) -> None: ...
 
 class CordonWorkerRequest(_message.Message):
-    __slots__ = ("request_id", "workers", "reason")
+    __slots__ = ("request_id", "workers", "reason", "drain")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     workers: _containers.RepeatedScalarFieldContainer[str]
     reason: str
-    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    drain: bool
+    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., drain: _Optional[bool] = ...) -> None: ...
 
 class CordonWorkerResponse(_message.Message):
     __slots__ = ("worker_ids",)
