@@ -162,11 +162,17 @@ class MasterCalls(ArrayCalls):
         return self._call(self._workers.FenceWorker, request).attempts
 
     def cordon(
-        self, request_id: str, workers: Sequence[str], reason: str, *, drain: bool = False
+        self,
+        request_id: str,
+        workers: Sequence[str],
+        reason: str,
+        *,
+        drain: bool = False,
+        deadline_s: float | None = None,
     ) -> list[str]:
         """The ids of the workers that get no new work now."""
         request = worker_pb2.CordonWorkerRequest(
-            request_id=request_id, workers=workers, reason=reason, drain=drain
+            request_id=request_id, workers=workers, reason=reason, drain=drain, deadline_s=deadline_s
         )
         return list(self._call(self._workers.CordonWorker, request).worker_ids)
 

@@ -127,6 +127,7 @@ def cordon_document(cordon: Cordon) -> Document:
         "reason": cordon.reason,
         "since_ms": cordon.since_ms,
         "drains": cordon.drains,
+        "deadline_ms": cordon.deadline_ms or None,
     }
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 
+from ganger.build import seconds
 from ganger.calls import MasterCalls
 from ganger.errors import WaitTimeout
 from ganger_core.domain.task import WorkerView
@@ -42,11 +43,16 @@ class WorkerClient:
         check_reason(reason)
         return self._calls.cordon(uuid.uuid4().hex, names, reason)
 
-    def drain(self, workers: Names, reason: str = "") -> list[str]:
-        """As `cordon`, to have these workers empty: they are DRAINED once what they have is over."""
+    def drain(self, workers: Names, reason: str = "", *, deadline: float | str | None = None) -> list[str]:
+        """As `cordon`, to have these workers empty: they are DRAINED once what they have is over.
+
+        What is still there at the `deadline` (from now: seconds, or text such as "2h") is stopped, and its tasks wait
+        for another attempt, which costs them nothing; None lets everything finish.
+        """
         names = _names(workers)
         check_reason(reason)
-        return self._calls.cordon(uuid.uuid4().hex, names, reason, drain=True)
+        deadline_s = None if deadline is None else seconds(deadline, "deadline")
+        return self._calls.cordon(uuid.uuid4().hex, names, reason, drain=True, deadline_s=deadline_s)
 
     def wait_empty(self, worker_ids: Iterable[str], timeout_s: float | None = None) -> None:
         """Wait until nothing is left on the workers of these ids; raises `WaitTimeout` after `timeout_s` seconds."""

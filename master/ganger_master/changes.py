@@ -161,6 +161,14 @@ class SetCordon:
 
 
 @dataclass(frozen=True, slots=True)
+class Evict:
+    """An attempt must leave its worker, which should be empty by now: its task waits again, once it has ended."""
+
+    ref: AttemptRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """A worker registered."""
 
@@ -196,6 +204,7 @@ Command = (
     | LoseAttempt
     | Fence
     | SetCordon
+    | Evict
     | Register
     | Forget
     | SettleRestore

@@ -36,7 +36,7 @@ from ganger_master.changes import (
 from ganger_master.ending import stop_order
 from ganger_master.handing import is_asked_back
 from ganger_master.locks import ENGINE_RANK, RankedLock
-from ganger_master.moves import start_order
+from ganger_master.moves import awaits_log, start_order
 from ganger_master.prefill import wants_more
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
@@ -149,13 +149,7 @@ class Engine:
         """The attempt if it has ended and its task waits for the rest of its log."""
         with self._lock:
             attempt, task = self._state.attempts.get(ref.task_id), self._state.tasks.get(ref.task_id)
-            waits = (
-                attempt
-                and task
-                and attempt.ref == ref
-                and attempt.state is AttemptState.ENDED
-                and not task.is_final
-            )
+            waits = attempt and task and attempt.ref == ref and awaits_log(task, attempt)
             return attempt if waits else None
 
     def all_awaiting_log(self) -> list[Attempt]:
@@ -165,7 +159,7 @@ class Engine:
             return [
                 attempt
                 for attempt in self._state.attempts.values()
-                if attempt.state is AttemptState.ENDED and not tasks[attempt.ref.task_id].is_final
+                if awaits_log(tasks[attempt.ref.task_id], attempt)
             ]
 
     def desired(self, worker_id: str) -> tuple[int, tuple[Order, ...]]:

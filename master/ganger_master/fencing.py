@@ -11,7 +11,7 @@ from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import Conflict, NotFound
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import WorkerProfile, WorkerView
-from ganger_master.changes import Command, Fence, Request, SetCordon, Withdraw
+from ganger_master.changes import Command, Evict, Fence, Request, SetCordon, Withdraw
 from ganger_master.registry import WorkerRegistry
 
 
@@ -61,10 +61,21 @@ def cordoning(
 ) -> Sequence[Command]:
     """What it takes to cordon these workers, or with None to let them have work again.
 
-    What has not left the master never ran there, and is taken back.
+    What has not left the master never ran there, and is taken back. Where the deadline is over at once, the rest is
+    evicted.
     """
-    untold: list[Command] = []
-    if cordon is not None:
-        held = [pair for profile in profiles for pair in registry.held(profile.id)]
-        untold = [Withdraw(ref, f"its worker is {cordon}") for ref, told in held if not told]
-    return [*untold, SetCordon(request, tuple(profile.id for profile in profiles), cordon)]
+    gone: list[Command] = []
+    for profile in profiles if cordon is not None else ():
+        assert cordon is not None
+        if cordon.is_over(cordon.since_ms):
+            gone += evictions(registry, profile, cordon)
+        else:
+            untold = [ref for ref, told in registry.held(profile.id) if not told]
+            gone += [Withdraw(ref, f"its worker is {cordon}") for ref in untold]
+    return [*gone, SetCordon(request, tuple(profile.id for profile in profiles), cordon)]
+
+
+def evictions(registry: WorkerRegistry, profile: WorkerProfile, cordon: Cordon) -> Sequence[Command]:
+    """What it takes to have this worker empty, whose cordon's deadline is over."""
+    why = f"{profile.name} is {cordon}, and its deadline is over"
+    return [Evict(ref, why) if told else Withdraw(ref, why) for ref, told in registry.held(profile.id)]

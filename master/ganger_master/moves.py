@@ -16,6 +16,7 @@ from ganger_core.domain.states import (
     AttemptEvent,
     AttemptState,
     TaskEvent,
+    TaskState,
     advance,
 )
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task
@@ -109,6 +110,11 @@ def live(state: State, ref: AttemptRef) -> tuple[Task, Attempt] | None:
 def has_ended(attempt: Attempt) -> bool:
     """Whether its worker told its outcome; its task may still wait for the rest of its log."""
     return attempt.state is AttemptState.ENDED
+
+
+def awaits_log(task: Task, attempt: Attempt) -> bool:
+    """Whether the attempt has ended and its task waits for the rest of its log; one that is queued again does not."""
+    return has_ended(attempt) and not task.is_final and task.state is not TaskState.PENDING
 
 
 def ago(now: Instant, age_s: float) -> int:

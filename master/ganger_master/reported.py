@@ -10,8 +10,8 @@ from ganger_core.domain.states import AttemptEvent, AttemptState, IllegalMove, T
 from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Report, ReportKind, Task
 from ganger_master.changes import Answer, Change, SettleLog, Told
 from ganger_master.handing import vacate
-from ganger_master.losing import Loss, give_back, lose
-from ganger_master.moves import ago, current, has_ended, move, put, step_attempt
+from ganger_master.losing import Loss, give_back, lose, put_back
+from ganger_master.moves import ago, awaits_log, current, move, put, step_attempt
 from ganger_master.state import State
 
 
@@ -43,13 +43,7 @@ def settle_log(state: State, command: SettleLog, now: Instant) -> tuple[Change, 
     """An ended attempt's task becomes final, now that its log is whole or given up."""
     task = state.tasks.get(command.ref.task_id)
     attempt = state.attempts.get(command.ref.task_id)
-    if (
-        task is None
-        or attempt is None
-        or attempt.ref != command.ref
-        or task.is_final
-        or not has_ended(attempt)
-    ):
+    if task is None or attempt is None or attempt.ref != command.ref or not awaits_log(task, attempt):
         return Change(), None
     if command.incomplete and attempt.outcome is not None:
         attempt = attempt._replace(outcome=replace(attempt.outcome, log_incomplete=True))
@@ -108,15 +102,19 @@ def _attempt_ended(state: State, task: Task, attempt: Attempt, command: Told, no
     vacate(state, change, attempt, report.handed_to)
     if command.log_complete:
         return _finish(state, change, task, attempt, now)
-    waiting = replace(
-        task, started_ms=started_ms, reason="its last log bytes are on their way", version=task.version + 1
-    )
+    # Why it is being stopped is still to be told then.
+    reason = task.reason if task.state is TaskState.STOPPING else "its last log bytes are on their way"
+    waiting = replace(task, started_ms=started_ms, reason=reason, version=task.version + 1)
     return put(state, change, waiting, now, attempt)
 
 
 def _finish(state: State, change: Change, task: Task, attempt: Attempt, now: Instant) -> Change:
     outcome = attempt.outcome
     assert outcome is not None, attempt
+    if (
+        attempt.drained and outcome.kind is OutcomeKind.CANCELLED
+    ):  # stopped as told, and nobody wants the task ended
+        return put_back(state, change, task, attempt, now)
     event = _final_event(task, outcome)
     reason = task.reason if event is TaskEvent.CANCELLED else outcome.message
     task = move(

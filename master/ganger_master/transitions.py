@@ -21,6 +21,7 @@ from ganger_master.changes import (
     Change,
     Command,
     Dequeue,
+    Evict,
     Expire,
     Fence,
     Forget,
@@ -66,8 +67,8 @@ def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Ch
             return losing.take_back(state, command, now)
         case Fence():
             return losing.fence(state, command, now)
-        case SetCordon():
-            return cordons.set_cordon(state, command, now)
+        case SetCordon() | Evict():
+            return cordons.carry_out(state, rules, command, now)
         case Register():
             return _register(state, command)
         case Forget():

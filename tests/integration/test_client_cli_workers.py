@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,7 @@ def test_cordon_as_json_names_who_why_and_since_when(master: ScriptedMaster, cli
         "reason": "dust",
         "since_ms": START_MS,
         "drains": False,
+        "deadline_ms": None,
     }
 
 
@@ -87,6 +89,20 @@ def test_drain_says_what_is_left_and_waits_until_that_is_over(master: ScriptedMa
     assert (done.code, done.out) == (0, "worker w1 is drained by tester\n")
     assert done.err.startswith("waiting for worker w1: it is being drained by tester; 1 attempt goes on")
     assert "say both" in cli("worker", "drain", "w1", "--timeout", "1s").err
+
+
+def test_drain_with_a_deadline_says_until_when(master: ScriptedMaster, cli: Cli) -> None:
+    master.workers[0] = a_worker_view(a_worker("w1"), attempts=(AttemptRef(1, 1),))
+    words = cli("worker", "drain", "w1", "w2", "--deadline", "2h").out.splitlines()
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START_MS / 1000 + 7200))
+    assert words == [
+        f"worker w1 is being drained by tester; 1 attempt goes on there, until {until} at the latest",
+        "worker w2 is drained by tester",
+    ]
+    listed = json.loads(cli("worker", "ls", "-o", "json").out)
+    assert listed["workers"][0]["cordon"]["deadline_ms"] == START_MS + 7_200_000
+    assert "w1 is being drained by tester (1m40s ago, deadline in 1h58m)" in cli("worker", "ls").out
+    assert "deadline: 'soon' is no length" in cli("worker", "drain", "w1", "--deadline", "soon").err
 
 
 def test_a_worker_that_is_not_there_stops_all_of_it(master: ScriptedMaster, cli: Cli) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,21 @@ import grpc
 import pytest
 
 from ganger_core.convert import worker as convert_worker
-from ganger_core.domain.task import AttemptRef, Order, Report, StartOrder, StopOrder
+from ganger_core.domain.task import (
+    AttemptRef,
+    Order,
+    Outcome,
+    OutcomeKind,
+    Report,
+    StartOrder,
+    StopOrder,
+)
 from ganger_core.rpc.channels import Target, open_channel, unix_address
 from ganger_core.rpc.status import from_rpc_error
 from ganger_core.settings import MasterSettings
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc, worker_pb2, worker_pb2_grpc
 from ganger_master.app import Master
-from testkit.builders import a_worker, started
+from testkit.builders import a_worker, ended, started
 from testkit.waiting import wait_until
 
 WORKER = a_worker("w1", cpus=4)
@@ -200,6 +209,25 @@ def test_a_cordoned_worker_is_shown_with_its_operator_and_gets_nothing_until_it_
     orders: list[Order] = []
     wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
     assert orders[0].ref == REF
+
+
+def test_what_a_drain_stops_at_its_deadline_waits_again(talk: Talk) -> None:
+    talk.run()
+    drain = worker_pb2.CordonWorkerRequest(request_id="d", workers=["w1"], drain=True, deadline_s=0.1)
+    talk.workers.CordonWorker(drain, timeout=10)
+    orders: list[Order] = []
+    wait_until(lambda: orders.extend(talk.beat(holds=True)) or orders, what="the stop at the deadline")
+    assert [type(order) for order in orders] == [StopOrder]
+    as_told = Outcome(OutcomeKind.CANCELLED, 143, 15, "as told")
+    assert talk.report(replace(ended(REF), outcome=as_told)) == []
+    assert talk.state() == "PENDING"
+    answer = talk.tasks.GetTaskStatus(task_pb2.GetTaskStatusRequest(task_id=1), timeout=10)
+    assert [attempt.outcome.kind for attempt in answer.attempts] == [task_pb2.OUTCOME_KIND_DRAINED]
+    assert talk.worker_state() == "DRAINED"
+    wrong = worker_pb2.CordonWorkerRequest(request_id="x", workers=["w1"], deadline_s=1)
+    assert "deadline_s is of a drain" in refusal(talk.workers.CordonWorker, wrong, timeout=10).text
+    wrong = worker_pb2.CordonWorkerRequest(request_id="x", workers=["w1"], drain=True, deadline_s=-1)
+    assert refusal(talk.workers.CordonWorker, wrong, timeout=10).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_stop_options_reach_the_worker_and_are_part_of_the_request(talk: Talk) -> None:

@@ -35,8 +35,13 @@ class Operators:
     async def _out_and_back(self, host: Host, name: str) -> None:
         rng = self._world.cordons_rng
         proc = self._world.people.proc
+        drain, deadline_s = rng.random() < 0.7, rng.choice((None, 0.0, 5.0, 40.0))
         asked = worker_pb2.CordonWorkerRequest(
-            request_id=f"cordon-{name}", workers=[host.name], reason=name, drain=rng.random() < 0.5
+            request_id=f"cordon-{name}",
+            workers=[host.name],
+            reason=name,
+            drain=drain,
+            deadline_s=deadline_s if drain else None,
         )
         if await self._say("CordonWorker", asked):
             stored = self._world.disk.cordons.get(f"id-{host.name}")

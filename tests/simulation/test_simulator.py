@@ -32,7 +32,7 @@ SEED = {
     "reservation released twice": 1,
     "capacity handed over and freed": 1,
     "behind starts at once": 1,
-    "admission trusts the plan": 264,
+    "admission trusts the plan": 72,
     "told assignment withdrawn on expiry": 2,
     "no lease margin": 22,
     "lease not enforced": 55,
@@ -46,6 +46,10 @@ SEED = {
     "elements behind others": 1,
     "element begins again": 1,
     "cancelled rest still waits": 25,
+    "cordon forgotten at a restart": 11,
+    "drained task ends": 31,
+    "drained attempt not waited for": 31,
+    "drained loss counts": 14,
 }
 """The seed that shows a bug. What changes the course of events may move it: then `--bugs` says where it went."""
 MOST_SEEDS = 60

@@ -289,7 +289,9 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
 
     def CordonWorker(self, request: Any, context: Any) -> Any:
         def do() -> Any:
-            cordon = Cordon("tester", request.reason, self.master.now_ms, request.drain)
+            now_ms = self.master.now_ms
+            over_ms = now_ms + round(1000 * request.deadline_s) if request.HasField("deadline_s") else 0
+            cordon = Cordon("tester", request.reason, now_ms, request.drain, over_ms)
             ids = self.master.cordon(request.workers, cordon)
             return worker_pb2.CordonWorkerResponse(worker_ids=ids)
 

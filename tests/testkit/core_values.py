@@ -135,7 +135,7 @@ events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
 )
 profiles = st.builds(WorkerProfile, text, text, int64, text, text, resources, text)
-cordons = st.builds(Cordon, text, text, int64, st.booleans())
+cordons = st.builds(Cordon, text, text, int64, st.booleans(), int64)
 usages = st.builds(WorkerUsage, number, int64, int64)
 views = st.builds(
     WorkerView,
@@ -232,7 +232,7 @@ _SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerL
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
-_CORDON = Cordon("ann", "new driver", 7, True)
+_CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
@@ -265,6 +265,7 @@ PAIRS: dict[str, Pair] = {
             stop_signal=7,
             stop_grace_s=8.0,
             behind=True,
+            drained=True,
         ),
     ),
     "Task": Pair(

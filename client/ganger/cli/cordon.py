@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from ganger.layout import clean
 
 if TYPE_CHECKING:
     from ganger.client import Client
+    from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.task import WorkerView
 
 WorkersArgument = Annotated[list[str], typer.Argument(help="Their names or ids.", metavar="WORKER...")]
@@ -49,6 +51,13 @@ def cordon(
 def drain(
     context: typer.Context,
     workers: WorkersArgument,
+    deadline: Annotated[
+        str,
+        typer.Option(
+            help="Stop what is still there after this time, such as 2h; its tasks are queued again.",
+            metavar="DURATION",
+        ),
+    ] = "",
     reason: ReasonOption = "",
     wait: Annotated[bool, typer.Option("--wait", help="Come back when they are empty.")] = False,
     timeout: Annotated[
@@ -57,6 +66,9 @@ def drain(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Take workers out of service: what they have may finish, nothing new goes there, and then they stay empty.
+
+    What is still there at the --deadline is stopped, and its tasks wait for another attempt: that counts as nobody's
+    failure, and they keep their place in the queue.
 
     That outlasts restarts of the master and of the workers. `ganger worker resume` ends it.
     """
@@ -67,8 +79,9 @@ def drain(
     if timeout and not wait:
         raise Invalid("--timeout is how long to --wait: say both")
     limit_s = parse_duration(timeout, "timeout") if timeout else None
+    deadline_s = parse_duration(deadline, "deadline") if deadline else None
     with session_of(context).client() as client:
-        ids = client.drain(workers, reason)
+        ids = client.drain(workers, reason, deadline=deadline_s)
         before = _views(client, ids)
         if not wait:
             _tell(before, output)
@@ -110,8 +123,9 @@ def standing(view: WorkerView) -> str:
     count = len(view.attempts)
     going_on = f"; {count} attempt{'s go' if count > 1 else ' goes'} on there" if count else ""
     if view.cordon is not None:
+        by = _by(view.cordon) if count else ""
         lost = " (it is lost)" if view.state.value == "LOST" else ""
-        return f"is {clean(view.cordon.told(empty=not count))}{lost}{going_on}"
+        return f"is {clean(view.cordon.told(empty=not count))}{lost}{going_on}{by}"
     match view.state.value:
         case "LOST":
             return "is lost: it gets work when it is back"
@@ -119,3 +133,11 @@ def standing(view: WorkerView) -> str:
             return f"gets no new work: its daemon was told to end, start it again{going_on}"
         case _:
             return "gets new work"
+
+
+def _by(cordon: Cordon) -> str:
+    """Until when what is there may finish."""
+    if not cordon.deadline_ms:
+        return ""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(cordon.deadline_ms / 1000))
+    return f", until {at} at the latest"

@@ -15,6 +15,7 @@ from ganger.cli.session import Output, OutputOption, QuietOption, session_of
 from ganger.layout import NOTHING, WIDTH, Column, clean, cpus, cut, duration, size
 
 if TYPE_CHECKING:
+    from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.task import WorkerView
 
 COLUMNS = (
@@ -112,9 +113,18 @@ def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
         + since
         for w in workers
         if w.cordon is not None
-        for since in [f" ({duration((now_ms - w.cordon.since_ms) / 1000)} ago)"]
+        for since in [f" ({_when(w.cordon, now_ms)})"]
     ]
     return ["", *lines] if lines else []
+
+
+def _when(cordon: Cordon, now_ms: int) -> str:
+    """Since when, and until when what is there may finish."""
+    since = f"{duration((now_ms - cordon.since_ms) / 1000)} ago"
+    left_s = (cordon.deadline_ms - now_ms) / 1000
+    if not cordon.deadline_ms:
+        return since
+    return f"{since}, deadline {f'in {duration(left_s)}' if left_s > 0 else 'over'}"
 
 
 def _cells(worker: WorkerView) -> list[str]:

@@ -9,7 +9,7 @@ from ganger_core.convert import worker as convert
 from ganger_core.domain import validate
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.cordon import Cordon
-from ganger_core.domain.errors import GangerError, UnknownWorker
+from ganger_core.domain.errors import GangerError, Invalid, UnknownWorker
 from ganger_core.domain.task import AttemptRef, LogStream, Report, ReportKind
 from ganger_core.logs import get_logger
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
@@ -159,9 +159,16 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         """An operator wants workers to get no new work."""
         validate.check_workers(request.workers)
         validate.check_reason(request.reason)
-        verb = "drain" if request.drain else "cordon"
+        deadline_s = request.deadline_s if request.HasField("deadline_s") else None
+        if deadline_s is not None:
+            validate.check_seconds(deadline_s, "deadline_s")
+            if not request.drain:
+                raise Invalid("deadline_s is of a drain: a cordon lets everything finish", field="deadline_s")
+        verb = f"drain by {deadline_s}" if request.drain else "cordon"
         key = request_of(request.request_id, f"{verb} {list(request.workers)} {request.reason}")
-        cordon = Cordon(key.owner, request.reason, self._clock.now().wall_ms, request.drain)
+        now_ms = self._clock.now().wall_ms
+        deadline_ms = 0 if deadline_s is None else now_ms + round(1000 * deadline_s)
+        cordon = Cordon(key.owner, request.reason, now_ms, request.drain, deadline_ms)
         return worker_pb2.CordonWorkerResponse(worker_ids=await self._cordon(key, request.workers, cordon))
 
     async def ResumeWorker(

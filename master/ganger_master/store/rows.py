@@ -34,7 +34,8 @@ TASK_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
-    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind"
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind, "
+    "drained"
 )
 TASKS_WITH_WORKERS = (  # the columns of a task, and the name of its newest attempt's worker
     f"SELECT {', '.join('t.' + column for column in TASK_COLUMNS.split(', '))}, coalesce(a.worker_name, '') "  # noqa: S608
@@ -121,6 +122,7 @@ def attempt_to_row(attempt: Attempt) -> Row:
         attempt.stop_signal,
         attempt.stop_grace_s,
         attempt.behind,
+        attempt.drained,
     )
 
 
@@ -148,6 +150,7 @@ def attempt_from_row(row: Row) -> Attempt:
         stop_signal=row[16],
         stop_grace_s=row[17],
         behind=bool(row[18]),
+        drained=bool(row[19]),
     )
 
 

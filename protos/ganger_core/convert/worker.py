@@ -104,12 +104,14 @@ def worker_from_proto(p: pb.Worker, field: str = "worker") -> WorkerView:
 
 def cordon_to_proto(x: Cordon) -> pb.Cordon:
     """Why a worker gets no new work."""
-    return pb.Cordon(by=x.by, reason=x.reason, since_ms=x.since_ms, drains=x.drains)
+    return pb.Cordon(
+        by=x.by, reason=x.reason, since_ms=x.since_ms, drains=x.drains, deadline_ms=x.deadline_ms
+    )
 
 
 def cordon_from_proto(p: pb.Cordon) -> Cordon:
     """Why a worker gets no new work."""
-    return Cordon(p.by, p.reason, p.since_ms, p.drains)
+    return Cordon(p.by, p.reason, p.since_ms, p.drains, p.deadline_ms)
 
 
 def _order_to_proto(x: Order) -> pb.Order:

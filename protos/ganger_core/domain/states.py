@@ -68,7 +68,7 @@ class TaskEvent(StrEnum):
     ACCEPTED = "accepted"
     STARTED = "started"
     STOP_ASKED = "stop_asked"
-    REQUEUED = "requeued"  # its attempt was lost
+    REQUEUED = "requeued"  # its attempt was lost, or stopped to empty its worker
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -140,7 +140,10 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.FAILED: _T.FAILED,
         _TE.TIMED_OUT: _T.TIMED_OUT,
     },
+    # What is stopped only to empty its worker waits again.
     _T.STOPPING: {
+        _TE.WITHDRAWN: _T.PENDING,
+        _TE.REQUEUED: _T.PENDING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
         _TE.CANCELLED: _T.CANCELLED,

@@ -65,6 +65,7 @@ class OutcomeKind(StrEnum):
     TIMED_OUT = "TIMED_OUT"  # its run limit was over
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
+    DRAINED = "DRAINED"  # stopped to empty its worker; only of attempts, for their tasks wait again
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Attempt(NamedTuple):
     `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
     `lease_s` is how long it may go on without an answered heartbeat, 0 for as long as it takes; `stop_signal`
     and `stop_grace_s` are how it was told to stop, once it is STOPPING. One that is `behind` has no capacity of its
-    own: it gets that of an attempt that asked for the same, when that is over.
+    own: it gets that of an attempt that asked for the same, when that is over. One that is `drained` was told to stop
+    only to empty its worker: its task waits again, unless somebody wants that ended.
     """
 
     ref: AttemptRef
@@ -118,6 +120,7 @@ class Attempt(NamedTuple):
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 0.0
     behind: bool = False
+    drained: bool = False
 
     @property
     def is_live(self) -> bool:

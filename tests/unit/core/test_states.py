@@ -16,6 +16,7 @@ STARTING   withdrawn>PENDING requeued>PENDING started>RUNNING stop_asked>STOPPIN
 STARTING   timed_out>TIMED_OUT
 RUNNING    requeued>PENDING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED timed_out>TIMED_OUT
 STOPPING   succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
+STOPPING   withdrawn>PENDING requeued>PENDING
 SUCCEEDED
 FAILED
 CANCELLED

@@ -268,16 +268,18 @@ class AppendLogsResponse(_message.Message):
     def __init__(self, stored: _Optional[_Iterable[_Union[AppendLogsResponse.Stored, _Mapping]]] = ...) -> None: ...
 
 class Cordon(_message.Message):
-    __slots__ = ("by", "reason", "since_ms", "drains")
+    __slots__ = ("by", "reason", "since_ms", "drains", "deadline_ms")
     BY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     DRAINS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     by: str
     reason: str
     since_ms: int
     drains: bool
-    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ..., drains: _Optional[bool] = ...) -> None: ...
+    deadline_ms: int
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ..., drains: _Optional[bool] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Worker(_message.Message):
     __slots__ = ("profile", "state", "free", "usage", "heartbeat_age_s", "attempts", "cordon")
@@ -330,16 +332,18 @@ class FenceWorkerResponse(_message.Message):
     def __init__(self, attempts: _Optional[int] = ...) -> None: ...
 
 class CordonWorkerRequest(_message.Message):
-    __slots__ = ("request_id", "workers", "reason", "drain")
+    __slots__ = ("request_id", "workers", "reason", "drain", "deadline_s")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     workers: _containers.RepeatedScalarFieldContainer[str]
     reason: str
     drain: bool
-    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., drain: _Optional[bool] = ...) -> None: ...
+    deadline_s: float
+    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., drain: _Optional[bool] = ..., deadline_s: _Optional[float] = ...) -> None: ...
 
 class CordonWorkerResponse(_message.Message):
     __slots__ = ("worker_ids",)
