@@ -45,6 +45,7 @@ class Invariants:
         self._living: dict[int, list[Run]] = {}  # by task
         self._highest: dict[int, int] = {}  # token that began, by task
         self._behind: set[AttemptRef] = set()
+        self._stood: dict[int, Task] = {}  # by id, as written last
         self._looked_at = (None, -1, -1)
         self.checks: Counter[str] = Counter()
 
@@ -96,7 +97,8 @@ class Invariants:
         tries = self._world.disk.tries
         lost = [AttemptRef(ref.task_id, token) for token in range(1, ref.token)]
         fails = task.spec.on_worker_lost is OnWorkerLost.FAIL
-        if fails and any(tries[other].state is AttemptState.LOST for other in lost):
+        before = [tries[other] for other in lost]
+        if fails and any(each.state is AttemptState.LOST and not each.drained for each in before):
             raise Violation(
                 f"I7 attempt {ref} began, though an attempt before was lost and it was to fail then"
             )
@@ -130,11 +132,26 @@ class Invariants:
                     raise Violation(f"I4 attempt {attempt.ref} has no lease that could be over")
                 if run is not None and not (run.signalled or run.orphaned or UNHEARD.search(why)):
                     raise Violation(f"I15 attempt {attempt.ref} ended by itself, its exit was lost: {why}")
+            if attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.DRAINED:
+                self.checks["drained"] += 1
         for task in tasks:
+            self._drained_for_nothing(task)
             if task.state is TaskState.EXPIRED and not task.spec.limits.queue_s:
                 raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
                 self._is_over(task)
+
+    def _drained_for_nothing(self, task: Task) -> None:
+        """To be stopped for an empty worker costs a task nothing: it does not end by that, and it is no crash."""
+        before, self._stood[task.id] = self._stood.get(task.id), task
+        attempt = self._world.disk.tries.get(AttemptRef(task.id, task.token))
+        if attempt is None or not attempt.drained or before is None or before.state is TaskState.PENDING:
+            return
+        if task.crashes > before.crashes:
+            raise Violation(f"I24 task {task.id} was drained, which counts as a crash")
+        kind = task.outcome.kind if task.is_final and task.outcome else None
+        if kind in (OutcomeKind.DRAINED, OutcomeKind.CANCELLED, OutcomeKind.LOST):
+            raise Violation(f"I24 task {task.id} was only drained, and is {task.state} as {kind}")
 
     def _is_over(self, task: Task) -> None:
         self.checks["finals"] += 1
