@@ -115,6 +115,7 @@ class Invariants:
         disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
+            self._not_too_often(attempt)
             moment = disk.tasks[attempt.ref.task_id].spec.not_before_ms
             if attempt.ref.token == 1 and attempt.assigned_ms < moment:  # once it has come, it has come
                 raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
@@ -166,20 +167,30 @@ class Invariants:
         if task.state is TaskState.SUCCEEDED:
             self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
 
-    def _tried_often_enough(self, task: Task) -> None:
-        """A task that failed by its own doing was tried as often as its user wants, and never more often."""
-        retry, outcome = task.spec.retry, task.outcome
-        failed = sum(
-            a.outcome is not None and a.outcome.kind in FAILURES and a.outcome.exit_code != NOT_LAUNCHED
-            for token in range(1, task.token + 1)
-            if (a := self._world.disk.tries[AttemptRef(task.id, token)]).state is AttemptState.ENDED
+    def _failed(self, task_id: int, token: int) -> int:
+        """How many attempts up to this one ended by the task's own doing."""
+        tries = [self._world.disk.tries[AttemptRef(task_id, number)] for number in range(1, token + 1)]
+        return sum(
+            each.state is AttemptState.ENDED
+            and each.outcome is not None
+            and each.outcome.kind in FAILURES
+            and each.outcome.exit_code != NOT_LAUNCHED
+            for each in tries
         )
-        again = failed - (task.state in (TaskState.FAILED, TaskState.TIMED_OUT) and failed > 0)
+
+    def _not_too_often(self, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.ENDED and attempt.outcome and attempt.outcome.kind in FAILURES:
+            limit = self._world.disk.tasks[attempt.ref.task_id].spec.retry.limit
+            if self._failed(*attempt.ref) > limit + 1:
+                raise Violation(f"I22 attempt {attempt.ref} is one more than {limit} retries allow")
+
+    def _tried_often_enough(self, task: Task) -> None:
+        """A task that failed by its own doing was tried as often as its user wants."""
+        retry, outcome = task.spec.retry, task.outcome
         self.checks["retries"] += task.failures
-        if task.failures > retry.limit or (task.state is not TaskState.CANCELLED and task.failures > failed):
-            raise Violation(f"I22 task {task.id} was tried again {task.failures} times, of {retry.limit}")
         if outcome is None or outcome.kind not in FAILURES or outcome.exit_code == NOT_LAUNCHED:
             return
+        again = self._failed(task.id, task.token) - 1
         wanted = is_wanted(retry, outcome) and task.id not in self._world.people.cancelled
         if wanted and again < retry.limit and not self._was_stopped(task):
             raise Violation(f"I22 task {task.id} failed after {again} retries of {retry.limit}")

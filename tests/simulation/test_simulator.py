@@ -50,6 +50,8 @@ SEED = {
     "drained task ends": 31,
     "drained attempt not waited for": 31,
     "drained loss counts": 14,
+    "hold is only noted": 2,
+    "retries are not counted": 2,
 }
 """The seed that shows a bug. What changes the course of events may move it: then `--bugs` says where it went."""
 MOST_SEEDS = 60
