@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
 from ganger.moments import moment_ms
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import DEFAULT_PRIORITY, Limits, OnWorkerLost, TaskSpec
@@ -19,6 +20,9 @@ from ganger_core.domain.validate import (
     parse_duration,
     parse_memory,
 )
+
+AfterLike = Iterable[int | tuple[str, int] | Dependency]
+"""Ids of tasks, or pairs of a kind and an id, such as ("any", 41)."""
 
 
 class TaskOptions(TypedDict, total=False):
@@ -37,6 +41,8 @@ class TaskOptions(TypedDict, total=False):
     on_worker_lost: OnWorkerLost | str
     not_before: float | str | datetime | None
     hold: bool
+    after: AfterLike
+    on_dependency_failure: OnDependencyFailure | str
 
 
 def task_spec(
@@ -55,6 +61,8 @@ def task_spec(
     on_worker_lost: OnWorkerLost | str = OnWorkerLost.BY_AGE,
     not_before: float | str | datetime | None = None,
     hold: bool = False,
+    after: AfterLike = (),
+    on_dependency_failure: OnDependencyFailure | str = OnDependencyFailure.SKIP,
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -70,6 +78,11 @@ def task_spec(
 
     It does not start before `not_before`: seconds from now, or a moment such as "14:30", "2026-12-24T08:00" or a
     datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`.
+
+    `after` are ids of tasks to wait for until they have succeeded, or pairs such as ("any", 41): "any" waits until it
+    is over, "fail" until it has failed, "start" until it has begun to run. An array has succeeded when all its elements
+    have. Once one of them cannot come to that any more, `on_dependency_failure` counts: "skip" ends the task as
+    SKIPPED, "hold" holds it, "run" runs it all the same, "fail" fails it.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -91,6 +104,8 @@ def task_spec(
         if not_before is None
         else moment_ms(not_before, "not_before", datetime.now().astimezone()),
         hold=hold,
+        after=dependencies(after),
+        on_dependency_failure=_failure_policy(on_dependency_failure),
     )
     check_spec(spec)
     return spec
@@ -102,6 +117,43 @@ def seconds(value: float | str, field: str) -> float:
         return parse_duration(value, field)
     check_seconds(value, field)
     return float(value)
+
+
+def dependencies(after: AfterLike) -> tuple[Dependency, ...]:
+    """What to wait for, from ids and pairs of a kind and an id; raises `Invalid`."""
+    if isinstance(after, (int, str)) or not isinstance(after, Iterable):
+        raise Invalid('after must be a list of task ids, such as [41, ("any", 42)]', field="after")
+    return tuple(_dependency(each) for each in after)
+
+
+def _dependency(each: object) -> Dependency:
+    if isinstance(each, Dependency):
+        return each
+    if not isinstance(each, tuple):
+        return Dependency(each)  # type: ignore[arg-type]  # what is no id is refused with the task
+    if len(each) != 2:
+        raise Invalid(f'after: {each!r:.80} is no pair such as ("any", 41)', field="after")
+    kind, task_id = each
+    return Dependency(task_id, dependency_kind(str(kind)))
+
+
+def dependency_kind(text: str) -> DependencyKind:
+    """A kind as people write it: ok, any, fail, start; raises `Invalid`."""
+    try:
+        return DependencyKind(text.upper())
+    except ValueError:
+        known = ", ".join(each.value.lower() for each in DependencyKind)
+        raise Invalid(f"after: {text[:40]!r} is none of {known}", field="after") from None
+
+
+def _failure_policy(value: OnDependencyFailure | str) -> OnDependencyFailure:
+    try:
+        return OnDependencyFailure(value.upper())
+    except ValueError:
+        known = ", ".join(each.value.lower() for each in OnDependencyFailure)
+        raise Invalid(
+            f"on_dependency_failure: {value!r} is none of {known}", field="on_dependency_failure"
+        ) from None
 
 
 def signal_number(value: int | str) -> int:

@@ -1,4 +1,4 @@
-"""This module keeps what waits for something other than capacity: until a moment, or until somebody lets it go on."""
+"""This module keeps what waits for something other than capacity: a moment, other tasks, or somebody."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ class Aside:
 
 
 def ready_ms(waits: Waits) -> float:
-    """From when on this may be in line (Unix ms): 0 for at once, infinity while somebody holds it."""
-    return inf if waits.held_by else waits.until_ms
+    """From when on this may be in line (Unix ms): 0 for at once, infinity while it is held or waits for other tasks."""
+    return inf if waits.held_by or waits.after else waits.until_ms

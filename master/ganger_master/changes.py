@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
@@ -29,20 +30,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A user submits tasks, all or none. Answer: the first id."""
+    """A user submits tasks, all or none. Answer: the first id.
+
+    `known` are those that they are to run after, as far as these were found in the store.
+    """
 
     request: Request
     specs: tuple[TaskSpec, ...]
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitArray:
-    """A user submits an array; `items` are what its elements get, if anything. Answer: its id."""
+    """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
+
+    `known` is as for `Submit`.
+    """
 
     request: Request
     spec: TaskSpec
     array: Array
     items: Items | None = None
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +303,7 @@ class Change:
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
+    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -318,5 +328,6 @@ class Change:
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),
+            (self.due, later.due),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

@@ -23,6 +23,7 @@ from ganger_master.queue import BucketKey, Heads, TaskQueue
 from ganger_master.reasons import NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
+from ganger_master.settling import is_due
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
@@ -69,6 +70,8 @@ class Cycle:
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
+        while self._engine.look(is_due):  # a part at a time: others get the lock in between
+            self._engine.apply((), now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)

@@ -118,6 +118,15 @@ def has_ended(attempt: Attempt) -> bool:
     return attempt.state is AttemptState.ENDED
 
 
+def awaiting_logs(state: State) -> list[Attempt]:
+    """Every ended attempt whose task waits for the rest of its log."""
+    return [
+        attempt
+        for attempt in state.attempts.values()
+        if has_ended(attempt) and not state.tasks[attempt.ref.task_id].is_final
+    ]
+
+
 def ago(now: Instant, age_s: float) -> int:
     """The wall-clock moment that was `age_s` ago, in Unix milliseconds."""
     return now.wall_ms - round(age_s * 1000)

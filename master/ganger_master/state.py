@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ganger_core.domain.task import Attempt, OnWorkerLost, Task, TaskSpec, WorkerProfile
+from ganger_master.dependents import Dependents
 from ganger_master.elements import Arrays
 from ganger_master.lanes import Lanes
 from ganger_master.run_times import RunTimes
@@ -28,6 +29,7 @@ class State:
     epoch: int = 1
     restored: int = 0  # see epochs.py
     arrays: Arrays = field(default_factory=Arrays, compare=False)  # those that are not over
+    dependents: Dependents = field(default_factory=Dependents, compare=False)  # of what is not over
     lanes: Lanes = field(default_factory=Lanes, compare=False)  # of the live attempts
     run_times: RunTimes = field(default_factory=RunTimes, compare=False)
 

@@ -50,7 +50,7 @@ def _told_assignment_expires() -> Patches:
 
 
 def _no_restart_grace() -> Patches:
-    from ganger_master.engine import reserve_live as real
+    from ganger_master.loaded import reserve_live as real
 
     def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
         real(state, registry, rules, now)

@@ -12,6 +12,7 @@ from copy import copy
 from pathlib import Path
 
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master import settling
 from ganger_master.arrays import element
 from ganger_master.state import State
 from ganger_master.store import reader
@@ -77,6 +78,7 @@ class Disk:
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
+        settling.load(state, self.task)
         return state
 
     def close(self) -> None:

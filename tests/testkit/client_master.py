@@ -49,6 +49,7 @@ _STATES = {
     OutcomeKind.CANCELLED: TaskState.CANCELLED,
     OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
     OutcomeKind.EXPIRED: TaskState.EXPIRED,
+    OutcomeKind.SKIPPED: TaskState.SKIPPED,
 }
 _OWNER = Principal("tester", Role.ADMIN)
 

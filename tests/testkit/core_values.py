@@ -12,6 +12,7 @@ from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -60,6 +61,8 @@ data = st.binary(max_size=8)
 
 resources = st.builds(Resources, int64, int64, int64)
 limits = st.builds(Limits, number, number, st.none() | number, st.none() | number)
+dependencies = st.builds(Dependency, int64, st.sampled_from(DependencyKind))
+afters = st.lists(dependencies, max_size=3).map(tuple)
 specs = st.builds(
     TaskSpec,
     command=st.lists(text, max_size=3).map(tuple),
@@ -72,6 +75,8 @@ specs = st.builds(
     on_worker_lost=st.sampled_from(OnWorkerLost),
     not_before_ms=int64,
     hold=st.booleans(),
+    after=afters,
+    on_dependency_failure=st.sampled_from(OnDependencyFailure),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -115,7 +120,7 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
-waits_values = st.builds(Waits, text, int64)
+waits_values = st.builds(Waits, text, int64, afters)
 task_values = st.builds(
     Task,
     int64,
@@ -230,12 +235,26 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT, 11, True)
+_AFTER = Dependency(3, DependencyKind.FAIL)
+_SPEC = TaskSpec(
+    ("a", "b"),
+    "n",
+    (("K", "v"),),
+    "/w",
+    _R,
+    9,
+    _LIMITS,
+    OnWorkerLost.WAIT,
+    11,
+    True,
+    (_AFTER,),
+    OnDependencyFailure.RUN,
+)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
-_WAITS = Waits("h", 12)
+_WAITS = Waits("h", 12, (_AFTER,))
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
@@ -275,6 +294,7 @@ PAIRS: dict[str, Pair] = {
         task_values,
         Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS),
     ),
+    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
     "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(

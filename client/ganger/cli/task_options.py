@@ -16,6 +16,7 @@ from ganger.render import note
 if TYPE_CHECKING:
     from ganger.build import TaskOptions
     from ganger.client import Client
+    from ganger_core.domain.dependency import Dependency
 
 # Everything from the first word of the command on is the command's, also what begins with a dash.
 COMMAND_LAST = {"allow_interspersed_args": False}
@@ -92,6 +93,20 @@ At = Annotated[
     ),
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
+After = Annotated[
+    list[str],
+    typer.Option(
+        "--after",
+        help="After these: 41,42 or any:41, fail:41, start:41; repeatable.",
+        metavar="[KIND:]ID,...",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+DependencyPolicy = Annotated[
+    str,
+    typer.Option(help="When one of --after cannot come any more: skip, hold, run or fail.", metavar="POLICY"),
+]
 
 
 @dataclass(frozen=True)
@@ -99,11 +114,16 @@ class Asked:
     """The task that a command line describes."""
 
     command: list[str]
-    options: TaskOptions
+    given: TaskOptions
+    after: list[str]
 
     def submit(self, client: Client) -> int:
         """Hand it in; returns its id. Raises `Invalid`."""
-        return client.submit(self.command, **self.options)
+        return client.submit(self.command, **self.options(client))
+
+    def options(self, client: Client) -> TaskOptions:
+        """What is said of the task; the master is asked which tasks `after` names. Raises `Invalid`, `NotFound`."""
+        return {**self.given, "after": read_after(client, self.after)}
 
 
 def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
@@ -131,6 +151,7 @@ def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
 def _read(
     command: Command,
     env: Env,
+    after: After,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -143,6 +164,7 @@ def _read(
     on_worker_lost: LostPolicy = "by-age",
     at: At = None,
     hold: Hold = False,
+    on_dependency_failure: DependencyPolicy = "skip",
 ) -> Asked:
     return Asked(
         command,
@@ -160,8 +182,24 @@ def _read(
             "on_worker_lost": on_worker_lost,
             "not_before": at,
             "hold": hold,
+            "on_dependency_failure": on_dependency_failure,
         },
+        after,
     )
+
+
+def read_after(client: Client, texts: Iterable[str]) -> list[Dependency]:
+    """What to wait for from `41,42` and `any:41`; raises `Invalid`, and `NotFound` for what is named otherwise."""
+    from ganger.build import dependency_kind
+    from ganger.cli.named import named_ids
+    from ganger_core.domain.dependency import Dependency
+
+    found: dict[Dependency, None] = {}
+    for text in texts:
+        kind, colon, ids = text.partition(":")
+        wanted = dependency_kind(kind if colon else "ok")
+        found.update((Dependency(each, wanted), None) for each in named_ids(client, [ids if colon else text]))
+    return list(found)
 
 
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:

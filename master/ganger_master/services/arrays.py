@@ -32,7 +32,8 @@ class ArrayCalls(ClientCalls):
             self._disk.check()
             if array.items:
                 items = await self._items(key.owner, array)
-        applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
+        known = await self._upstreams(key, (spec,))
+        applied = self._engine.apply([SubmitArray(key, spec, array, items, known)], self._clock.now())
         task_id = applied.only()
         await self._gate.passed(applied.ticket)
         assert isinstance(task_id, int)

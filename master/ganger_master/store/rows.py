@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
@@ -73,7 +74,7 @@ def task_to_changed(task: Task) -> Row:
         _outcome_to_json(task.outcome),
         task.crashes,
         None if task.array is None else _array_to_json(task.array),
-        None if task.waits == NO_WAITS else _PLAIN.encode((task.waits.held_by, task.waits.until_ms)),
+        None if task.waits == NO_WAITS else _waits_to_json(task.waits),
     )
 
 
@@ -97,7 +98,7 @@ def task_from_row(row: Row) -> Task:
         array=None if array is None else _array_from_json(array),
         array_id=array_id,
         index=index,
-        waits=NO_WAITS if waits is None else Waits(*json.loads(waits)),
+        waits=NO_WAITS if waits is None else _waits_from_json(waits),
     )
 
 
@@ -197,6 +198,10 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["not_before_ms"] = spec.not_before_ms
     if spec.hold:
         fields["hold"] = True
+    if spec.after:
+        fields["after"] = spec.after
+    if spec.on_dependency_failure is not OnDependencyFailure.SKIP:
+        fields["on_dependency_failure"] = spec.on_dependency_failure.value
     return _SORTED.encode(fields)
 
 
@@ -215,6 +220,10 @@ def spec_from_json(text: str) -> TaskSpec:
         on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
         not_before_ms=fields.get("not_before_ms", 0),
         hold=fields.get("hold", False),
+        after=_dependencies(fields.get("after", ())),
+        on_dependency_failure=OnDependencyFailure(
+            fields.get("on_dependency_failure", OnDependencyFailure.SKIP)
+        ),
     )
 
 
@@ -242,6 +251,20 @@ def profile_from_json(text: str) -> WorkerProfile:
     """The profile that `profile_to_json` wrote."""
     fields = json.loads(text)
     return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
+
+
+def _waits_to_json(waits: Waits) -> str:
+    fields = (waits.held_by, waits.until_ms)
+    return _PLAIN.encode((*fields, waits.after) if waits.after else fields)
+
+
+def _waits_from_json(text: str) -> Waits:
+    held_by, until_ms, *after = json.loads(text)
+    return Waits(held_by, until_ms, *map(_dependencies, after))
+
+
+def _dependencies(fields: Iterable[tuple[int, str]]) -> tuple[Dependency, ...]:
+    return tuple([Dependency(task_id, DependencyKind(kind)) for task_id, kind in fields])
 
 
 def _array_to_json(array: Array) -> str:

@@ -11,8 +11,17 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, ON_WORKER_LOST, OUTCOME_KIND, TASK_STATE
+from ganger_core.convert.enums import (
+    ATTEMPT_STATE,
+    DEPENDENCY_KIND,
+    LOG_STREAM,
+    ON_DEPENDENCY_FAILURE,
+    ON_WORKER_LOST,
+    OUTCOME_KIND,
+    TASK_STATE,
+)
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
@@ -68,6 +77,8 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
         not_before_ms=x.not_before_ms,
         hold=x.hold,
+        after=map(dependency_to_proto, x.after),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.to_proto[x.on_dependency_failure],
     )
     return message.SerializeToString()
 
@@ -88,7 +99,23 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         else OnWorkerLost.BY_AGE,
         not_before_ms=p.not_before_ms,
         hold=p.hold,
+        after=tuple([dependency_from_proto(each, f"{field}.after") for each in p.after]),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.from_proto(
+            p.on_dependency_failure, f"{field}.on_dependency_failure"
+        )
+        if p.on_dependency_failure
+        else OnDependencyFailure.SKIP,
     )
+
+
+def dependency_to_proto(x: Dependency) -> pb.Dependency:
+    """A task to wait for."""
+    return pb.Dependency(task_id=x.task_id, kind=DEPENDENCY_KIND.to_proto[x.kind])
+
+
+def dependency_from_proto(p: pb.Dependency, field: str = "after") -> Dependency:
+    """A task to wait for, its id not yet checked."""
+    return Dependency(p.task_id, DEPENDENCY_KIND.from_proto(p.kind, f"{field}.kind"))
 
 
 def limits_to_proto(x: Limits) -> pb.Limits:
@@ -213,12 +240,13 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
 
 def waits_to_proto(x: Waits) -> pb.Waits:
     """What a task waits for beside capacity."""
-    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms)
+    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms, after=map(dependency_to_proto, x.after))
 
 
 def waits_from_proto(p: pb.Waits) -> Waits:
     """What a task waits for beside capacity."""
-    return Waits(p.held_by, p.until_ms)
+    after = tuple([dependency_from_proto(each, "waits.after") for each in p.after])
+    return Waits(p.held_by, p.until_ms, after)
 
 
 def task_to_proto(x: Task) -> pb.Task:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
 
@@ -42,7 +43,8 @@ NO_LIMITS = Limits()
 class TaskSpec:
     """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
-    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it.
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it, nor
+    before all that it is to run `after` has come; `on_dependency_failure` says what becomes of it when that cannot.
     """
 
     command: tuple[str, ...]
@@ -55,6 +57,8 @@ class TaskSpec:
     on_worker_lost: OnWorkerLost = OnWorkerLost.BY_AGE
     not_before_ms: int = 0
     hold: bool = False
+    after: tuple[Dependency, ...] = ()
+    on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
 
 
 class OutcomeKind(StrEnum):
@@ -69,6 +73,7 @@ class OutcomeKind(StrEnum):
     TIMED_OUT = "TIMED_OUT"  # its run limit was over
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
+    SKIPPED = "SKIPPED"  # it never started: what it was to run after did not end as it had to
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +139,12 @@ class Waits:
     """What a waiting task waits for beside capacity; of an array, what all its elements wait for.
 
     `held_by` names who holds it, empty when nobody does; `until_ms` is the moment before which it does not start, in
-    Unix milliseconds, 0 for none.
+    Unix milliseconds, 0 for none; `after` is what has not come yet of that which it is to run after.
     """
 
     held_by: str = ""
     until_ms: int = 0
+    after: tuple[Dependency, ...] = ()
 
 
 NO_WAITS = Waits()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
@@ -35,6 +36,7 @@ MAX_ENV = 4096
 MAX_ENV_BYTES = 128 * 1024
 MAX_NAME = 128
 MAX_PATH = 4095
+MAX_AFTER = 1_000  # tasks to wait for; more are an array
 MAX_TEXT = 4096  # characters of a message for people
 MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
@@ -126,6 +128,21 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
     check_limits(spec.limits, f"{field}.limits", least_lease_s)
     check_int(spec.not_before_ms, f"{field}.not_before_ms", 0, LATEST_MS)
+    check_after(spec.after, f"{field}.after")
+
+
+def check_after(after: Sequence[Dependency], field: str = "after") -> None:
+    """What a task is to run after, each named once."""
+    if len(after) > MAX_AFTER:
+        raise Invalid(
+            f"{field} names {len(after)} tasks; at most {MAX_AFTER} are allowed: submit them as an array, and wait "
+            "for that",
+            field=field,
+        )
+    for each in after:
+        check_id(each.task_id, field)
+    if len(set(after)) < len(after):
+        raise Invalid(f"{field} names a task twice", field=field)
 
 
 def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:

@@ -8,6 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DependencyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPENDENCY_KIND_UNSPECIFIED: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_OK: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_ANY: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_FAIL: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_START: _ClassVar[DependencyKind]
+
+class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_DEPENDENCY_FAILURE_UNSPECIFIED: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_SKIP: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_HOLD: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_RUN: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_FAIL: _ClassVar[OnDependencyFailure]
+
 class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
@@ -29,6 +45,7 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_CANCELLED: _ClassVar[TaskState]
     TASK_STATE_TIMED_OUT: _ClassVar[TaskState]
     TASK_STATE_EXPIRED: _ClassVar[TaskState]
+    TASK_STATE_SKIPPED: _ClassVar[TaskState]
 
 class AttemptState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,12 +71,23 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_TIMED_OUT: _ClassVar[OutcomeKind]
     OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_SKIPPED: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
     LOG_STREAM_STDOUT: _ClassVar[LogStream]
     LOG_STREAM_STDERR: _ClassVar[LogStream]
+DEPENDENCY_KIND_UNSPECIFIED: DependencyKind
+DEPENDENCY_KIND_OK: DependencyKind
+DEPENDENCY_KIND_ANY: DependencyKind
+DEPENDENCY_KIND_FAIL: DependencyKind
+DEPENDENCY_KIND_START: DependencyKind
+ON_DEPENDENCY_FAILURE_UNSPECIFIED: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_RUN: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_FAIL: OnDependencyFailure
 ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
 ON_WORKER_LOST_BY_AGE: OnWorkerLost
 ON_WORKER_LOST_REQUEUE: OnWorkerLost
@@ -76,6 +104,7 @@ TASK_STATE_FAILED: TaskState
 TASK_STATE_CANCELLED: TaskState
 TASK_STATE_TIMED_OUT: TaskState
 TASK_STATE_EXPIRED: TaskState
+TASK_STATE_SKIPPED: TaskState
 ATTEMPT_STATE_UNSPECIFIED: AttemptState
 ATTEMPT_STATE_ASSIGNED: AttemptState
 ATTEMPT_STATE_STARTING: AttemptState
@@ -95,6 +124,7 @@ OUTCOME_KIND_LOST: OutcomeKind
 OUTCOME_KIND_TIMED_OUT: OutcomeKind
 OUTCOME_KIND_EXPIRED: OutcomeKind
 OUTCOME_KIND_UNKILLABLE: OutcomeKind
+OUTCOME_KIND_SKIPPED: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -118,7 +148,7 @@ class EnvVar(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "not_before_ms", "hold", "after", "on_dependency_failure")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +159,8 @@ class TaskSpec(_message.Message):
     ON_WORKER_LOST_FIELD_NUMBER: _ClassVar[int]
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ON_DEPENDENCY_FAILURE_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
     env: _containers.RepeatedCompositeFieldContainer[EnvVar]
@@ -139,7 +171,17 @@ class TaskSpec(_message.Message):
     on_worker_lost: OnWorkerLost
     not_before_ms: int
     hold: bool
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    on_dependency_failure: OnDependencyFailure
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ...) -> None: ...
+
+class Dependency(_message.Message):
+    __slots__ = ("task_id", "kind")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    kind: DependencyKind
+    def __init__(self, task_id: _Optional[int] = ..., kind: _Optional[_Union[DependencyKind, str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s")
@@ -248,12 +290,14 @@ class Task(_message.Message):
     def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ...) -> None: ...
 
 class Waits(_message.Message):
-    __slots__ = ("held_by", "until_ms")
+    __slots__ = ("held_by", "until_ms", "after")
     HELD_BY_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     held_by: str
     until_ms: int
-    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ...) -> None: ...
 
 class Array(_message.Message):
     __slots__ = ("indices", "max_parallel", "max_fails", "items", "retry_of", "counts", "closed")
