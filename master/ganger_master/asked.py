@@ -22,7 +22,7 @@ from ganger_master.changes import (
 from ganger_master.ending import Stopping, stop, withdraw_waiting
 from ganger_master.moves import event_of, first_waits
 from ganger_master.remembering import answer_of
-from ganger_master.settling import begin_waiting
+from ganger_master.settling import begin_waiting, with_ids
 from ganger_master.state import Rules, State
 from ganger_master.updating import update
 
@@ -50,11 +50,13 @@ def submit(state: State, command: Submit, now: Instant) -> tuple[Change, Answer]
     change = Change()
     first = state.next_task_id
     owner = command.request.owner
-    for number, spec in enumerate(command.specs):
+    ids = range(first, first + len(command.specs))
+    for number, asked in enumerate(command.specs):
+        spec = with_ids(asked, first)
         waits = first_waits(spec, owner)
         task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms, waits=waits)
         if spec.after:
-            task = begin_waiting(state, change, task, spec.after, command.known)
+            task = begin_waiting(state, change, task, command.known, ids)
         change.tasks.append(task)
         change.effects.append(Enqueue(task))
         change.events.append(event_of(state, change, task, now))
@@ -69,7 +71,7 @@ def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Chan
     if known is not None:
         return Change(), int(known)
     change = Change()
-    task = begin_waiting(state, change, new_array(state, command, now), command.spec.after, command.known)
+    task = begin_waiting(state, change, new_array(state, command, now), command.known)
     change.tasks.append(task)
     change.effects += [Enqueue(task), Limit(task.id)]
     if command.items is not None:

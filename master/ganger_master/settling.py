@@ -8,14 +8,14 @@ else in parts, so that one end never holds the others up. A loaded state begins 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from ganger_core.domain.clock import Instant
-from ganger_core.domain.dependency import Dependency, OnDependencyFailure, Verdict, judge
+from ganger_core.domain.dependency import OnDependencyFailure, Verdict, judge
 from ganger_core.domain.errors import NotFound, Unavailable
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import NO_WAITS, Task
+from ganger_core.domain.task import NO_WAITS, Task, TaskSpec
 from ganger_master.arrays import all_waits, close, find, shown
 from ganger_master.changes import Change, Enqueue
 from ganger_master.dependents import Due
@@ -49,12 +49,25 @@ def why_unknown(next_task_id: int, task_id: int) -> str:
     return f"after: there is no task {task_id} of yours: it is forgotten, as what ended is after a while, or never was"
 
 
+def with_ids(spec: TaskSpec, first: int) -> TaskSpec:
+    """The spec with the ids of those that it names by their place in the call whose first task gets this id."""
+    if all(each.task_id > 0 for each in spec.after):
+        return spec
+    after = [
+        each if each.task_id > 0 else each._replace(task_id=first - 1 - each.task_id) for each in spec.after
+    ]
+    return replace(spec, after=tuple(dict.fromkeys(after)))
+
+
 def begin_waiting(
-    state: State, change: Change, task: Task, after: Iterable[Dependency], known: Mapping[int, Task]
+    state: State, change: Change, task: Task, known: Mapping[int, Task], new: Container[int] = ()
 ) -> Task:
-    """The new task with what it still has to wait for; `change` notes what it is to hear of at once."""
+    """The new task with what it still has to wait for, such as `new` ones; `change` notes what it is to hear of."""
     left = []
-    for each in after:
+    for each in task.spec.after:
+        if each.task_id in new:
+            left.append(each)
+            continue
         upstream = upstream_of(state, known, each.task_id)
         begun = has_begun(upstream)
         verdict = judge(each.kind, upstream.state, begun)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import ganger
 from ganger.client import Client
 from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
@@ -65,6 +66,13 @@ def test_the_sdk_takes_ids_and_pairs(master: ScriptedMaster, client: Client) -> 
         with pytest.raises(Invalid, match="after") as caught:
             client.submit(["true"], after=wrong)  # type: ignore[arg-type]
         assert "after" in caught.value.field
+
+
+def test_tasks_of_one_call_name_each_other_by_their_place(master: ScriptedMaster, client: Client) -> None:
+    client.submit_many([ganger.task_spec(["a"]), ganger.task_spec(["b"], after=[-1])])
+    assert master.tasks[2].spec.after == (Dependency(-1),)  # the master knows the ids
+    with pytest.raises(Invalid, match="wait for each other: -1 before -1"):
+        client.submit_many([ganger.task_spec(["a"], after=[-1])])
 
 
 def skipped(cli: Cli) -> None:

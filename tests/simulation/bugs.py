@@ -14,6 +14,7 @@ from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
+from simulation.after_bugs import AFTER_BUGS
 from simulation.array_bugs import ARRAY_BUGS, Patches
 
 
@@ -370,6 +371,7 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
     "task that was to fail is tried again": _policy_forgotten,
     **ARRAY_BUGS,
+    **AFTER_BUGS,
 }
 
 

@@ -25,6 +25,7 @@ class ArrayCalls(ClientCalls):
         spec = convert.spec_from_proto(request.spec)
         array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         validate.check_array(array)
         key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
         items = None

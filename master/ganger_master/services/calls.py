@@ -82,7 +82,9 @@ class ClientCalls:
         ):  # that is what a repeated request gets, whatever became of them
             return {}
         known = {}
-        for task_id in dict.fromkeys(each.task_id for spec in specs for each in spec.after):
+        for task_id in dict.fromkeys(
+            each.task_id for spec in specs for each in spec.after if each.task_id > 0
+        ):
             try:
                 known[task_id], _, _ = await self._find(task_id)
             except NotFound:

@@ -40,6 +40,7 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         convert.require(request, "spec", "spec")
         spec = convert.spec_from_proto(request.spec)
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         return task_pb2.SubmitTaskResponse(task_id=await self._submit(request.request_id, (spec,)))
 
     async def SubmitTasks(
@@ -278,4 +279,5 @@ def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -
             validate.check_spec(spec, f"specs[{number}]", least_lease_s)
             known[data] = spec
         specs.append(known[data])
+    validate.check_order(specs)
     return tuple(specs)

@@ -30,7 +30,10 @@ class OnDependencyFailure(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A task to wait for: of an array all of it, or one element by that one's own id."""
+    """A task to wait for: of an array all of it, or one element by that one's own id.
+
+    Until it is accepted, one that is submitted by the same call is -1 for the first of these, -2 for the second.
+    """
 
     task_id: int
     kind: DependencyKind = DependencyKind.OK

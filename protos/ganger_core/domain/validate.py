@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from graphlib import CycleError, TopologicalSorter
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
 from ganger_core.domain.dependency import Dependency
@@ -140,9 +141,33 @@ def check_after(after: Sequence[Dependency], field: str = "after") -> None:
             field=field,
         )
     for each in after:
-        check_id(each.task_id, field)
+        check_int(each.task_id, field, -MAX_INT, MAX_INT)
+        if not each.task_id:
+            raise Invalid(f"{field} names a task 0; the first one of the same call is -1", field=field)
     if len(set(after)) < len(after):
         raise Invalid(f"{field} names a task twice", field=field)
+
+
+def check_order(specs: Sequence[TaskSpec], field: str = "specs") -> None:
+    """Tasks of one call may be after each other (-1 is the first), but not in a circle."""
+    if not any(each.task_id < 0 for spec in specs for each in spec.after):  # nearly always
+        return
+    graph: dict[int, list[int]] = {}
+    for number, spec in enumerate(specs):
+        graph[-1 - number] = [each.task_id for each in spec.after if each.task_id < 0]
+        for other in graph[-1 - number]:
+            if other < -len(specs):
+                raise Invalid(
+                    f"{field}[{number}].after names the task {other} of this call, which has {len(specs)}",
+                    field=f"{field}[{number}].after",
+                )
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = [
+            f'{each} "{name}"' if (name := specs[-1 - each].name) else f"{each}" for each in error.args[1]
+        ]
+        raise Invalid(f"{field}: tasks wait for each other: {' before '.join(circle)}", field=field) from None
 
 
 def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:

@@ -11,9 +11,10 @@ import pytest
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure, Verdict, judge
-from ganger_core.domain.errors import NotFound
+from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import AttemptRef, Limits, Outcome, OutcomeKind, Task, TaskSpec, Waits
+from ganger_core.domain.validate import check_order
 from ganger_master import engine as engine_module
 from ganger_master.changes import Request, Submit, Update
 from ganger_master.reasons import why_aside
@@ -358,3 +359,36 @@ def test_a_task_that_is_in_the_store_alone_is_known_by_what_the_call_found(
 def test_what_is_said_of_one_that_waits(after: tuple[Dependency, ...], words: str) -> None:
     assert why_aside(Waits(after=after), Waits()) == why_aside(Waits(), Waits("", 5, after)) == words
     assert why_aside(Waits("bob", 0, after), Waits()).startswith("held by bob")
+
+
+def test_tasks_of_one_call_may_be_after_each_other(master: OneThreadMaster) -> None:
+    failed = master.submit(a_spec())
+    cycle(master)
+    end(master, failed, 1)
+    last, middle, first = (after(-2), after(-3, Dependency(failed, ANY)), after(failed, policy=RUN))
+    ids = master.submit(last, middle, first, after(-5), after(failed))
+    assert [master.task(ids + n).spec.after for n in (0, 1)] == [
+        (Dependency(ids + 1),),
+        (Dependency(ids + 2), Dependency(failed, ANY)),
+    ]
+    assert state(master, ids + 3, ids + 4) == [SKIPPED, SKIPPED]
+    for expected in (ids + 2, ids + 1, ids):
+        assert cycle(master) == [expected]
+        end(master, expected)
+
+
+@pytest.mark.parametrize(
+    ("specs", "words"),
+    [
+        ([after(-1)], "specs: tasks wait for each other: -1 before -1"),
+        ([a_spec(), after(-3)], r"specs\[1\].after names the task -3 of this call, which has 2"),
+        (
+            [after(-2, name="a"), after(-3), after(-1, 7)],
+            'specs: tasks wait for each other: -1 "a" before -3 before -2 before -1 "a"',
+        ),
+    ],
+)
+def test_circles_are_refused_by_name(specs: list[TaskSpec], words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        check_order(specs)
+    check_order([after(-2), a_spec(), after(-1, -2)])

@@ -132,7 +132,8 @@ def test_one_that_waits_says_for_what(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        ([(0, OK)], "spec.after must be from 1"),
+        ([(0, OK)], "spec.after names a task 0; the first one of the same call is -1"),
+        ([(-1, OK)], "specs: tasks wait for each other: -1 before -1"),
         ([(1, OK), (1, OK)], "spec.after names a task twice"),
         ([(1, 0)], "spec.after.kind: dependency kind is not set"),
         ([(number, OK) for number in range(1, 1_002)], "spec.after names 1001 tasks; at most 1000"),
