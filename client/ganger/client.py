@@ -25,7 +25,7 @@ from ganger_core.domain.task import (
     Task,
     TaskSpec,
 )
-from ganger_core.domain.validate import check_spec
+from ganger_core.domain.validate import check_order, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
@@ -85,7 +85,8 @@ class Client(ArrayClient, WorkerClient):
     def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
         """Hand in many tasks, all or none, and return their consecutive ids.
 
-        One call takes up to 10,000 tasks and 4 MiB. `request_id` is as for `submit`.
+        One call takes up to 10,000 tasks and 4 MiB. Tasks may be `after` others of the same call: -1 is the first of
+        these, -2 the second. `request_id` is as for `submit`.
         """
         listed = list(specs)
         for number, spec in enumerate(listed):
@@ -95,6 +96,7 @@ class Client(ArrayClient, WorkerClient):
                     f"{field} is no TaskSpec, which `ganger.task_spec` makes: {spec!r:.100}", field=field
                 )
             check_spec(spec, field)
+        check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
     def status(self, task_id: int) -> TaskStatus:

@@ -23,6 +23,7 @@ _COLOURS = {
     "CANCELLED": "33",
     "TIMED_OUT": "31",
     "EXPIRED": "31",
+    "SKIPPED": "33",
     "UP": "32",
     "SUSPECT": "33",
     "CORDONED": "33",

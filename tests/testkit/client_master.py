@@ -32,11 +32,11 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 from ganger_core.rpc.channels import server_options
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
@@ -50,6 +50,7 @@ _STATES = {
     OutcomeKind.CANCELLED: TaskState.CANCELLED,
     OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
     OutcomeKind.EXPIRED: TaskState.EXPIRED,
+    OutcomeKind.SKIPPED: TaskState.SKIPPED,
 }
 _OWNER = Principal("tester", Role.ADMIN)
 
