@@ -13,27 +13,40 @@ _GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. `least` is how far it may be cut when room is short, 0 never; `paint` colours a cell."""
+    """A column of a table. `least` is how far it may be cut when room is short, 0 never; `paint` colours a cell.
+
+    `key` is where its value is in the document of a row, for what is no table; `wide` columns are shown only when wide.
+    """
 
     title: str
     right: bool = False
     least: int = 0
     paint: Callable[[str], str] | None = None
+    key: str = ""
+    wide: bool = False
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    width: int | None = WIDTH,
+    *,
+    header: bool = True,
+) -> list[str]:
     """The lines of a table of at most `width` columns where that is possible; cells must be `clean`."""
-    widths = _fit(columns, rows, width)
-    lines = [_line(columns, widths, [column.title for column in columns], painted=False)]
+    titles = [[column.title for column in columns]] if header else []
+    if not titles and not rows:
+        return []
+    widths = _fit(columns, [*titles, *rows], width)
+    lines = [_line(columns, widths, row, painted=False) for row in titles]
     lines += [_line(columns, widths, row, painted=True) for row in rows]
     return lines
 
 
-def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+def _fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int | None) -> list[int]:
     """The width of each column: as wide as its widest cell, then cut in proportion to the leasts."""
-    cells = [[column.title for column in columns], *rows]
     widths = [max(cell_width(row[index]) for row in cells) for index in range(len(columns))]
-    excess = sum(widths) + len(_GAP) * (len(columns) - 1) - width
+    excess = 0 if width is None else sum(widths) + len(_GAP) * (len(columns) - 1) - width
     while excess > 0:
         cuttable = [i for i, column in enumerate(columns) if column.least and widths[i] > column.least]
         if not cuttable:

@@ -52,10 +52,14 @@ def document(fields: Mapping[str, object]) -> None:
     say(json.dumps({"version": JSON_VERSION, **fields}, indent=2))
 
 
+def width() -> int:
+    """How wide a line on stdout may be: as wide as the terminal, and at most 100 columns."""
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
+
+
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
     """A table to stdout, never wider than the terminal or 100 columns."""
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
-    for line in table(columns, rows, width - len(indent)):
+    for line in table(columns, rows, width() - len(indent)):
         say(indent + line)
 
 
@@ -73,6 +77,16 @@ def state_colour(state: str) -> str:
     if code is None or os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return state
     return f"\x1b[{code}m{state}\x1b[0m"
+
+
+def write(text: str) -> None:
+    """Text to stdout as it is, without the end of a line: for what draws on the terminal."""
+    _write(sys.stdout, text)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person reads the result as it comes."""
+    return sys.stdout.isatty()
 
 
 def on_terminal() -> bool:

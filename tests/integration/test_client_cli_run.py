@@ -172,7 +172,7 @@ def test_cancel_says_what_became_of_each(master: ScriptedMaster, cli: Cli) -> No
     assert master.tasks[2].reason == "enough"
     assert json.loads(cli("cancel", "3", "-o", "json").out) == {
         "version": 1,
-        "tasks": [{"id": 3, "state": "CANCELLED"}],
+        "tasks": [{"id": 3, "label": "3", "state": "CANCELLED"}],
     }
 
 

@@ -150,10 +150,30 @@ def test_colours_are_for_terminals_that_want_them(master: ScriptedMaster) -> Non
     master.end(1)
     assert "\x1b[32mSUCCEEDED\x1b[0m" in on_a_terminal(master, "ls", NO_COLOR="")
     assert "\x1b" not in on_a_terminal(master, "ls", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(master, "ls", "--no-color", NO_COLOR="")
     piped = ganger(master.folder, "ls")
     out, _ = piped.communicate(timeout=END_S)
     assert b"SUCCEEDED" in out
     assert b"\x1b" not in out
+
+
+def test_a_watched_list_is_drawn_over_itself_until_ctrl_c(master: ScriptedMaster) -> None:
+    master.submit(task_spec(["work"]))
+    ours, theirs = pty.openpty()
+    process = ganger(
+        master.folder, "ls", "-w", stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    written = b""
+    while b"PENDING" not in written:
+        written += os.read(ours, 65536)
+    master.end(1)
+    while b"SUCCEEDED" not in written:
+        written += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_S) == 130
+    os.close(theirs)
+    os.close(ours)
+    assert b"\x1b[4A" in written  # up over a headline, a gap, the titles and one task
 
 
 def test_what_a_task_is_called_cannot_steer_the_terminal(master: ScriptedMaster) -> None:

@@ -16,7 +16,7 @@ from ganger.cli.main import main
 from testkit.builders import a_worker
 from testkit.client_master import START_MS, ScriptedMaster, a_scripted_master, a_worker_view
 
-_GIVEN = ("GANGER_ADDR", "GANGER_TOKEN_FILE", "GANGER_EXIT_ERROR", "GANGER_DEBUG")
+_GIVEN = ("GANGER_ADDR", "GANGER_TOKEN_FILE", "GANGER_EXIT_ERROR", "GANGER_DEBUG", "GANGER_OUTPUT")
 
 
 @dataclass
@@ -53,7 +53,8 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
     for variable in _GIVEN:
         monkeypatch.delenv(variable, raising=False)
     now_ns = (START_MS + 100_000) * 1_000_000
-    for module in ("ls", "show"):
+    monkeypatch.setenv("NO_COLOR", "")  # and so taken back, whatever a command sets it to
+    for module in ("ls", "show", "task_table", "wait"):
         clock = SimpleNamespace(time_ns=lambda: now_ns, strftime=time.strftime, localtime=time.localtime)
         monkeypatch.setattr(f"ganger.cli.{module}.time", clock)
     with a_scripted_master() as master:

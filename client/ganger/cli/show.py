@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from ganger import render
-from ganger.cli.ls import ran_for
 from ganger.cli.named import IdsArgument, named_ids
-from ganger.cli.session import Output, OutputOption, session_of
+from ganger.cli.output_options import with_list_output
+from ganger.cli.session import session_of
+from ganger.cli.task_table import clock, ran_for, task_result
 from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
+from ganger.output import Output
 
 if TYPE_CHECKING:
     from ganger.calls import TaskStatus
+    from ganger.documents import Document
     from ganger_core.domain.task import Attempt, Task, TaskSpec
 
 ATTEMPT_COLUMNS = (
@@ -32,29 +35,42 @@ ATTEMPT_COLUMNS = (
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(show)
+    app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(
+        with_list_output(show)
+    )
 
 
 def show(
     context: typer.Context,
     ids: IdsArgument,
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
 
     Of an array: what its elements are, and how many are in which state.
     """
+    from ganger.calls import TaskRow
+    from ganger.documents import task_document
+
     with session_of(context).client() as client:
         found = [client.status(task_id) for task_id in named_ids(client, ids)]
-    if output is Output.JSON:
-        from ganger.documents import task_document
+    now_ms = time.time_ns() // 1_000_000
 
-        render.document({"tasks": [task_document(each.task, attempts=each.attempts) for each in found]})
-        return
-    for number, status in enumerate(found):
-        if number:
-            render.say()
-        _show(status, time.time_ns() // 1_000_000)
+    def tell_each() -> None:
+        for number, status in enumerate(found):
+            if number:
+                render.say()
+            _show(status, now_ms)
+
+    def document(row: TaskRow) -> Document:
+        return task_document(row.task, attempts=attempts[row.task.id])
+
+    attempts = {status.task.id: status.attempts for status in found}
+    rows = [
+        TaskRow(status.task, status.attempts[-1].worker_name if status.attempts else "") for status in found
+    ]
+    out.write(task_result(rows, document, now_ms, tell_each))
 
 
 def _show(status: TaskStatus, now_ms: int) -> None:
@@ -158,9 +174,5 @@ def _cells(attempt: Attempt, now_ms: int) -> list[str]:
     ]
 
 
-def _clock(at_ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
-
-
 def _moment(at_ms: int, now_ms: int) -> str:
-    return f"{_clock(at_ms)}, {duration((now_ms - at_ms) / 1000)} ago" if at_ms else ""
+    return f"{clock(at_ms)}, {duration((now_ms - at_ms) / 1000)} ago" if at_ms else ""

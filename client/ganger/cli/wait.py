@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Annotated
 
 import typer
@@ -10,15 +11,18 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import tell
 from ganger.cli.named import IdsArgument, named_ids
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.render import document, say
+from ganger.cli.output_options import with_list_output
+from ganger.cli.session import session_of
+from ganger.cli.task_table import task_result
+from ganger.output import Output
+from ganger.render import say
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "wait", short_help="wait until tasks are over", epilog="Example: ganger wait 41,42 --timeout 1h"
-    )(wait)
+    )(with_list_output(wait))
 
 
 def wait(
@@ -27,13 +31,16 @@ def wait(
     timeout: Annotated[
         str, typer.Option(help="Give up after this time, such as 90, 10m or 1h30m.", metavar="DURATION")
     ] = "",
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Wait until tasks are over; the exit code is theirs, the highest of several or of an array's elements.
 
     124 says that the time given was over first, or a task's own; 125 (or GANGER_EXIT_ERROR) that a task was
     cancelled, lost or never started, or that Ganger itself failed.
     """
+    from ganger.calls import TaskRow
+    from ganger.documents import task_document
     from ganger.errors import WaitTimeout
     from ganger.wording import describe_end, name_of
     from ganger_core.domain.validate import parse_duration
@@ -45,11 +52,12 @@ def wait(
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
-    if output is Output.JSON:
-        from ganger.documents import task_document
 
-        document({"tasks": [task_document(task) for task in tasks]})
-    else:
+    def tell_each() -> None:
         for task in tasks:
             say(f"{name_of(task)} {describe_end(task)}")
+
+    rows = [TaskRow(task, "") for task in tasks]
+    now_ms = time.time_ns() // 1_000_000
+    out.write(task_result(rows, lambda row: task_document(row.task), now_ms, tell_each))
     raise typer.Exit(exits.highest(tasks, os.environ))
