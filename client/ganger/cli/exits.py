@@ -36,6 +36,13 @@ def task_code(task: Task, env: Mapping[str, str]) -> int:
     return outcome.exit_code
 
 
+def code_after(task: Task, signal: int | None, env: Mapping[str, str]) -> int:
+    """The code of a task that got this signal from us: what it made of it, or what stands for the signal."""
+    if signal is None or task.state != "CANCELLED":
+        return task_code(task, env)
+    return (task.outcome.exit_code if task.outcome else None) or 128 + signal
+
+
 def highest(tasks: Iterable[Task], env: Mapping[str, str]) -> int:
     """The highest code of several tasks."""
     return max((task_code(task, env) for task in tasks), default=OK)
