@@ -6,7 +6,7 @@ request id, so that the master does the thing once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ganger.connection import CALL_TIMEOUT_S, Connection
@@ -56,6 +56,20 @@ class TaskPage:
     rows: tuple[TaskRow, ...]
     next_token: str
     as_of_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """Which part of an attempt's output: the last `lines` of each stream, what came in the last `since_s` seconds."""
+
+    lines: int | None = None
+    since_s: float = 0.0
+    streams: tuple[LogStream, ...] = tuple(LogStream)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it begins somewhere that only the master knows."""
+        return self.lines is not None or self.since_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +187,25 @@ class MasterCalls(ArrayCalls):
             told = [event for event in answer.events if not only_ends or event.state in _OVER]
             yield EventBatch(tuple(map(convert.event_from_proto, told)), answer.as_of_seq)
 
-    def read_logs(self, ref: AttemptRef, offsets: dict[LogStream, int], follow: bool) -> Iterator[LogChunk]:
-        """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes."""
+    def read_logs(
+        self, ref: AttemptRef, offsets: Mapping[LogStream, int], follow: bool, part: LogPart
+    ) -> Iterator[LogChunk]:
+        """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes.
+
+        Of the end of a log, chunks without data come first, one for each stream: they tell where it begins.
+        """
         request = task_pb2.ReadLogsRequest(
             task_id=ref.task_id,
             token=ref.token,
-            stdout_offset=offsets[LogStream.STDOUT],
-            stderr_offset=offsets[LogStream.STDERR],
+            stdout_offset=offsets.get(LogStream.STDOUT, 0),
+            stderr_offset=offsets.get(LogStream.STDERR, 0),
             follow=follow,
+            last_lines=part.lines,
+            since_s=part.since_s,
+            streams=[convert.log_stream_to_proto(stream) for stream in part.streams],
         )
-        for part in self._stream(self._tasks.ReadLogs, request):
-            yield LogChunk(ref, convert.log_stream_from_proto(part.stream), part.offset, part.data)
+        for answer in self._stream(self._tasks.ReadLogs, request):
+            yield LogChunk(ref, convert.log_stream_from_proto(answer.stream), answer.offset, answer.data)
 
     def meet(self) -> None:
         """Make sure that a master is there that knows the caller; costs a call only before the first answer."""

@@ -11,7 +11,7 @@ from typing import Unpack
 
 from ganger.arrays import ArrayClient
 from ganger.build import TaskOptions, seconds, signal_number, task_spec
-from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
+from ganger.calls import LogPart, MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger_core.domain.errors import Invalid
@@ -20,14 +20,16 @@ from ganger_core.domain.task import (
     AttemptRef,
     Event,
     LogChunk,
+    LogStream,
     Task,
     TaskSpec,
     WorkerView,
 )
-from ganger_core.domain.validate import check_spec
+from ganger_core.domain.validate import check_int, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
+MOST_LINES = 2**40
 
 
 class Client(ArrayClient):
@@ -152,20 +154,33 @@ class Client(ArrayClient):
         grace_s = None if grace is None else seconds(grace, "grace")
         return self._calls.cancel(_new_request_id(), task_id, reason, number, grace_s)
 
-    def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
+    def logs(
+        self,
+        task_id: int,
+        follow: bool = False,
+        *,
+        attempt: int = 0,
+        lines: int | None = None,
+        since: float | str = 0,
+        streams: Sequence[LogStream] = tuple(LogStream),
+    ) -> Iterator[LogChunk]:
         """The raw bytes of stdout and stderr, by default of the newest attempt.
 
-        With `follow` they come as they are written, through later attempts, until the task is over. Raises `Invalid`
-        for an array: its elements have output, each its own.
+        With `follow` they come as they are written, through later attempts, until the task is over. They begin with the
+        last `lines` of each stream, and with what reached the master in the time `since`, seconds or text such as "2h":
+        never later than what was written then. Raises `Invalid` for an array: its elements have output, each its own.
         """
+        if lines is not None:
+            check_int(lines, "lines", 0, MOST_LINES)
+        part = LogPart(lines, seconds(since, "since"), tuple(LogStream(stream) for stream in streams))
         if attempt:
-            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow)
+            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow, part)
         if follow:
-            return follow_logs(self._calls, task_id)
+            return follow_logs(self._calls, task_id, part)
         task = self.status(task_id).task
         check_has_output(task)
         return (
-            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False)
+            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False, part=part)
             if task.token
             else iter(())
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -40,11 +41,29 @@ def note(text: str) -> None:
     _write(sys.stderr, text + "\n")
 
 
-def raw(data: bytes, *, error: bool) -> None:
-    """A task's own bytes as they are, to stdout or stderr."""
-    stream = sys.stderr if error else sys.stdout
-    stream.buffer.write(data)
-    stream.buffer.flush()
+class TaskOutput:
+    """Writes a task's own bytes to stdout and stderr: as they are, or for a terminal with what is no UTF-8 replaced."""
+
+    def __init__(self) -> None:
+        self._decoders = {
+            stream: codecs.getincrementaldecoder("utf-8")("replace")
+            for stream in (sys.stdout, sys.stderr)
+            if stream.isatty()
+        }
+
+    def write(self, data: bytes, *, error: bool) -> None:
+        """The next bytes of a stream; a character may be cut anywhere."""
+        stream = sys.stderr if error else sys.stdout
+        if stream in self._decoders:
+            _write(stream, self._decoders[stream].decode(data))
+        else:
+            stream.buffer.write(data)
+            stream.buffer.flush()
+
+    def end(self) -> None:
+        """Write what looked like the beginning of a character, now that nothing follows it."""
+        for stream, decoder in self._decoders.items():
+            _write(stream, decoder.decode(b"", final=True))
 
 
 def document(fields: Mapping[str, object]) -> None:

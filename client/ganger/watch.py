@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import grpc
 
-from ganger.calls import PAGE_SIZE, MasterCalls, TaskStatus
+from ganger.calls import PAGE_SIZE, LogPart, MasterCalls, TaskStatus
 from ganger.errors import WaitTimeout
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL
 from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
+ALL = LogPart()
 LONGEST_WAIT_S = 30.0  # of one call; then another follows
 
 
@@ -113,14 +115,25 @@ def fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task],
     return found, min(seqs, default=0)
 
 
-def read_attempt(calls: MasterCalls, ref: AttemptRef, follow: bool) -> Iterator[LogChunk]:
-    """The attempt's bytes, each once, over broken connections; with `follow` until its log is complete."""
-    offsets = dict.fromkeys(LogStream, 0)
+def read_attempt(
+    calls: MasterCalls, ref: AttemptRef, follow: bool, part: LogPart = ALL
+) -> Iterator[LogChunk]:
+    """This part of the attempt's bytes, each once, over broken connections; with `follow` until its log is complete."""
+    offsets = dict.fromkeys(part.streams, 0)
+    begins: set[LogStream] = set()  # the streams of which it is known where the end that is asked for begins
+    rest = replace(part, lines=None, since_s=0.0)
     effort = calls.effort()
     while True:
+        is_known = not part.is_end or len(begins) == len(offsets)
+        if not is_known:
+            offsets, begins = dict.fromkeys(part.streams, 0), set()
         try:
-            for chunk in calls.read_logs(ref, offsets, follow):
+            for chunk in calls.read_logs(ref, offsets, follow, rest if is_known else part):
                 effort.succeeded()
+                if not chunk.data:
+                    begins.add(chunk.stream)
+                    offsets[chunk.stream] = chunk.offset
+                    continue
                 known = max(0, offsets[chunk.stream] - chunk.offset)
                 fresh = chunk.data[known:]
                 if fresh:
@@ -133,16 +146,16 @@ def read_attempt(calls: MasterCalls, ref: AttemptRef, follow: bool) -> Iterator[
             return
 
 
-def follow_logs(calls: MasterCalls, task_id: int) -> Iterator[LogChunk]:
-    """The task's output from its newest attempt on, through later attempts, until the task is over."""
+def follow_logs(calls: MasterCalls, task_id: int, part: LogPart = ALL) -> Iterator[LogChunk]:
+    """The task's output from this part of its newest attempt on, through later attempts, until the task is over."""
     token = 0
     while True:
         status = calls.status(task_id)
         check_has_output(status.task)
         following = _next_attempt(status, token)
         if following:
-            token = following
-            yield from read_attempt(calls, AttemptRef(task_id, token), follow=True)
+            yield from read_attempt(calls, AttemptRef(task_id, following), follow=True, part=part)
+            token, part = following, LogPart(streams=part.streams)
         elif status.task.is_final:
             return
         else:

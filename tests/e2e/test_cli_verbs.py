@@ -122,6 +122,13 @@ def test_show_and_logs_of_what_ran(cluster: Cluster) -> None:
     )
     ganger(cluster, "wait", str(task_id))
     assert ganger(cluster, "logs", str(task_id)) == (0, b"a\n", b"b\n")
+    task = "for i in 1 2 3; do echo line $i; done; echo b >&2; exit 4"
+    other = str(submitted(cluster, "--", "sh", "-c", task))
+    everything = b"line 1\nline 2\nline 3\n"
+    assert ganger(cluster, "logs", "-f", "--exit-code", other) == (4, everything, b"b\n")
+    assert ganger(cluster, "logs", "-n", "2", "--stdout", other) == (0, b"line 2\nline 3\n", b"")
+    assert ganger(cluster, "logs", "--since", "1h", other) == (0, everything, b"b\n")
+    assert ganger(cluster, "logs", "--since", "1ms", other) == (0, b"", b"")
     shown = ganger(cluster, "show", str(task_id))[1].decode()
     assert f"task       {task_id} two words\n" in shown
     assert "end        failed with exit code 4\n" in shown
@@ -140,7 +147,7 @@ def test_what_fits_nowhere_says_so(cluster: Cluster) -> None:
         said = process.stderr.readline().decode()
         assert "waits: asks for more than any worker has: needs 64 CPUs" in said
         process.send_signal(signal.SIGINT)
-        assert process.wait(END_S) == 125
+        assert process.wait(END_S) == 130
     assert ganger(cluster, "cancel", "last")[1].endswith(b"is cancelled\n")
 
 

@@ -42,7 +42,7 @@ class Cli:
         out, err = self._capture.readouterr()
         code = exited.value.code
         assert isinstance(code, int)
-        return Result(code, out.decode(), err.decode())
+        return Result(code, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
 @contextlib.contextmanager
@@ -62,6 +62,13 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
         yield Cli(master, capture)
     monkeypatch.undo()
     time.tzset()
+
+
+def in_background(*actions: object) -> threading.Thread:
+    """Do these one after the other in a thread."""
+    thread = threading.Thread(target=lambda: [action() for action in actions], name="script")  # type: ignore[operator]
+    thread.start()
+    return thread
 
 
 def running_as(master: ScriptedMaster, *steps: object) -> None:

@@ -18,6 +18,7 @@ INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
 _NOT_ITS_OWN = frozenset({"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE"})  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
+PASSES_THROUGH = "ganger.passes_through"  # set in a context's `meta`: so is that of this command line
 
 
 def own_failure(env: Mapping[str, str]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM)
 JOIN_S = 1.0  # for an answer that nobody needs any more
+
+
+@contextlib.contextmanager
+def plain_interrupts() -> Iterator[None]:
+    """A Ctrl-C inside a wait of gRPC can come out as the wait's own failure to give its lock back: here it does not."""
+    try:
+        yield
+    except RuntimeError as error:
+        # typer's Exit, which says that a command has ended as it should, is a kind of RuntimeError.
+        if type(error) is RuntimeError and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 class Forwarding:

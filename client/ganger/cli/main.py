@@ -31,6 +31,7 @@ from ganger.cli import (
     worker,
 )
 from ganger.cli.failure import explain, tell, tell_crash
+from ganger.cli.forwarding import plain_interrupts
 from ganger.cli.session import Session
 
 SECTIONS = {
@@ -72,7 +73,8 @@ class Root(TyperGroup):
 
         code = exits.REFUSED
         try:
-            return super().invoke(ctx)
+            with plain_interrupts():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except GangerError as error:
@@ -88,7 +90,7 @@ class Root(TyperGroup):
             code = exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the process ends here, and a traceback helps nobody unasked
             tell_crash(error)
-        if ctx.invoked_subcommand in exits.PASS_THROUGH:
+        if ctx.invoked_subcommand in exits.PASS_THROUGH or ctx.meta.get(exits.PASSES_THROUGH):
             code = exits.own_failure(os.environ)
         raise typer.Exit(code)
 

@@ -9,10 +9,10 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import tell
-from ganger.cli.forwarding import Forwarding
+from ganger.cli.forwarding import Forwarding, plain_interrupts
 from ganger.cli.session import session_of
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
-from ganger.render import note, raw
+from ganger.render import TaskOutput, note
 
 if TYPE_CHECKING:
     from ganger.client import Client
@@ -45,17 +45,12 @@ def run(
     with session_of(context).client() as client:
         task_id = asked.submit(client)
         try:
-            with Forwarding(client, task_id) as signals:
+            with plain_interrupts(), Forwarding(client, task_id) as signals:
                 if not hint_without_workers(client):
                     _explain_waiting(client, task_id)
                 _stream(client, task_id)
                 task = client.wait([task_id])[0]
         except KeyboardInterrupt:
-            raise typer.Exit(_leave(task_id)) from None
-        except RuntimeError as error:
-            # A Ctrl-C inside a wait of gRPC can come out as the wait's own failure to give its lock back.
-            if not isinstance(error.__context__, KeyboardInterrupt):
-                raise
             raise typer.Exit(_leave(task_id)) from None
         except BrokenPipeError:
             tell(f"the reader of the output is gone; task {task_id} goes on: ganger logs -f {task_id}")
@@ -81,12 +76,13 @@ def _explain_waiting(client: Client, task_id: int) -> None:
 
 
 def _stream(client: Client, task_id: int) -> None:
-    attempt = 0
+    attempt, output = 0, TaskOutput()
     for chunk in client.logs(task_id, follow=True):
         if attempt not in (0, chunk.ref.token):
             note(f"task {task_id} was started again: attempt {chunk.ref.token}")
         attempt = chunk.ref.token
-        raw(chunk.data, error=chunk.stream == "STDERR")
+        output.write(chunk.data, error=chunk.stream == "STDERR")
+    output.end()
 
 
 def _leave(task_id: int) -> int:
