@@ -123,14 +123,20 @@ class Client(ArrayClient):
         yield from task_rows(self._calls, wanted, ids, array_id=array or 0, limit=limit)
 
     def wait(
-        self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False
+        self,
+        task_ids: Sequence[int],
+        timeout_s: float | None = None,
+        *,
+        check: bool = False,
+        until_any: bool = False,
     ) -> list[Task]:
         """Wait until the tasks are over and return them in the order asked.
 
-        An array is over when all its elements are. Raises `WaitTimeout` after `timeout_s` seconds, and with `check`
-        the `TaskFailed` of the first one that did not succeed.
+        An array is over when all its elements are. With `until_any` those are returned that are over once one is.
+        Raises `WaitTimeout` after `timeout_s` seconds, and with `check` the `TaskFailed` of the first one that did not
+        succeed.
         """
-        tasks = wait_for(self._calls, task_ids, timeout_s)
+        tasks = wait_for(self._calls, task_ids, timeout_s, until_any=until_any)
         failed = [task for task in tasks if task.state is not TaskState.SUCCEEDED]
         if check and failed:
             raise TaskFailed(failed[0])

@@ -71,9 +71,10 @@ def document(fields: Mapping[str, object]) -> None:
     say(json.dumps({"version": JSON_VERSION, **fields}, indent=2))
 
 
-def width() -> int:
-    """How wide a line on stdout may be: as wide as the terminal, and at most 100 columns."""
-    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
+def width(*, to_stderr: bool = False) -> int:
+    """How wide a line may be: as wide as the terminal, and at most 100 columns."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if stream.isatty() else WIDTH
 
 
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
@@ -98,9 +99,18 @@ def state_colour(state: str) -> str:
     return f"\x1b[{code}m{state}\x1b[0m"
 
 
-def write(text: str) -> None:
-    """Text to stdout as it is, without the end of a line: for what draws on the terminal."""
-    _write(sys.stdout, text)
+def write(text: str, *, to_stderr: bool = False) -> None:
+    """Text as it is, without the end of a line: for what draws on the terminal."""
+    _write(sys.stderr if to_stderr else sys.stdout, text)
+
+
+def encodes(text: str, *, to_stderr: bool = False) -> bool:
+    """Whether the stream's encoding has this text."""
+    try:
+        text.encode((sys.stderr if to_stderr else sys.stdout).encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def stdout_is_terminal() -> bool:

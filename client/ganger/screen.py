@@ -12,15 +12,16 @@ _TO_END_OF_LINE, _BELOW = "\x1b[K", "\x1b[J"
 
 
 class Screen:
-    """Lines at the cursor of the terminal that is stdout, drawn again and again."""
+    """Lines at the cursor of the terminal that is stdout or stderr, drawn again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        self._to_stderr = to_stderr
         self._drawn = 0
 
     def draw(self, lines: Sequence[str]) -> None:
         """Show these lines in the place of those before; as many as there is room for."""
         shown = fitting(lines, shutil.get_terminal_size((80, 24)).lines - 1)
-        render.write(frame(shown, self._drawn))
+        render.write(frame(shown, self._drawn), to_stderr=self._to_stderr)
         self._drawn = len(shown)
 
 

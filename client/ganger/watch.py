@@ -50,24 +50,31 @@ def follow_events(
         effort.failed(failure)
 
 
-def wait_for(calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None) -> list[Task]:
-    """The tasks once all are over, in the order asked. Raises `NotFound`, and `WaitTimeout` after `timeout_s`."""
+def wait_for(
+    calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None, *, until_any: bool = False
+) -> list[Task]:
+    """The tasks once all are over, or those that are once any is, in the order asked.
+
+    Raises `NotFound`, and `WaitTimeout` after `timeout_s`.
+    """
     if len(task_ids) == 1:
         return [_wait_for_one(calls, task_ids[0], timeout_s)]
     found, as_of_seq = fetch(calls, task_ids)
     missing = [task_id for task_id in task_ids if task_id not in found]
     if missing:
         raise NotFound(f"there is no task {', '.join(map(str, missing))}", field="task_ids")
+    if until_any and any(task.is_final for task in found.values()):
+        return [found[task_id] for task_id in task_ids if found[task_id].is_final]
     live = {task.id: task for task in found.values() if not task.is_final}
     try:
-        _await_ends(calls, live, as_of_seq, timeout_s)
+        _await_ends(calls, live, as_of_seq, timeout_s, until_any=until_any)
     except WaitTimeout:
         labels = [live[task_id].label for task_id in sorted(live)[:5]]
         names = ", ".join(labels) + (" …" if len(live) > 5 else "")
         raise WaitTimeout(f"{len(live)} of {len(found)} not over after {timeout_s:g} s: {names}") from None
     ended, _ = fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
     found.update(ended)
-    return [found[task_id] for task_id in task_ids]
+    return [found[task_id] for task_id in task_ids if found[task_id].is_final]
 
 
 def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> Task:
@@ -82,14 +89,22 @@ def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> 
             raise WaitTimeout(f"1 of 1 not over after {timeout_s:g} s: {task.label}")
 
 
-def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeout_s: float | None) -> None:
-    """Return once `live` is empty; tasks leave it as they end.
+def _await_ends(
+    calls: MasterCalls,
+    live: dict[int, Task],
+    as_of_seq: int,
+    timeout_s: float | None,
+    *,
+    until_any: bool,
+) -> None:
+    """Return once `live` is empty, or one has left it; tasks leave it as they end.
 
     Elements of an array that never began may end with its rest, and have no event of their own then: they are looked
     at again whenever something is told of their array.
     """
     if not live:
         return
+    enough = len(live) - 1 if until_any else 0
     arrays = {task.array_id for task in live.values() if task.array_id}
     watched = sorted(live.keys() | arrays)
     for event in follow_events(calls, as_of_seq, watched, timeout_s, only_ends=not arrays):
@@ -100,7 +115,7 @@ def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeo
                     del live[element.id]
         if event.state in TASK_FINAL:
             live.pop(event.task_id, None)
-        if not live:
+        if len(live) <= enough:
             return
 
 

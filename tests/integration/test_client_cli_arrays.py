@@ -29,7 +29,7 @@ def array_of(master: ScriptedMaster, array_id: int) -> Array:
 def test_submit_says_what_was_queued_and_what_next(master: ScriptedMaster, cli: Cli) -> None:
     queued = cli("submit", "--array", "0-99%8", "--max-fails", "3", "-n", "x", "--", "work", "--array", "9")
     assert (queued.code, queued.out) == (0, "array 1 is queued: 100 elements, at most 8 at a time\n")
-    assert queued.err == "  ganger ls 1     ganger wait 1     ganger cancel 1\n"
+    assert queued.err == "  ganger progress 1     ganger wait 1     ganger cancel 1\n"
     assert (str(array_of(master, 1).indices), array_of(master, 1).max_fails) == ("0-99", 3)
     assert master.tasks[1].spec.command == ("work", "--array", "9")
     assert cli("submit", "-q", "--array", "7", "--max-parallel", "2", "work").out == "102\n"

@@ -20,6 +20,7 @@ from ganger.cli import (
     ls,
     master,
     planner,
+    progress,
     restore,
     retry,
     run,
@@ -36,7 +37,7 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "update", "retry"),
+    "Tasks": ("run", "submit", "ls", "show", "logs", "progress", "wait", "cancel", "update", "retry"),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -140,7 +141,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore, version
+    dev, run, submit, ls, show, logs, progress, wait, cancel, update, retry, worker, master, planner, backup, restore,
+    version,
 ):  # fmt: skip
     verb.add_to(app)
 

@@ -76,5 +76,5 @@ def _tell(task_id: int, wanted: ArrayAsked | None) -> None:
         say(f"task {task_id} is queued")
     else:
         say(describe_queued(task_id, len(wanted.indices), wanted.max_parallel))
-    look = f"ganger logs -f {task_id}" if wanted is None else f"ganger ls {task_id}"
+    look = f"ganger logs -f {task_id}" if wanted is None else f"ganger progress {task_id}"
     note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")

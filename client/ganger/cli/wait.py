@@ -12,6 +12,7 @@ from ganger.cli import exits
 from ganger.cli.failure import tell
 from ganger.cli.named import IdsArgument, named_ids
 from ganger.cli.output_options import with_list_output
+from ganger.cli.progress import Shown, follow
 from ganger.cli.session import session_of
 from ganger.cli.task_table import task_result
 from ganger.output import Output
@@ -31,10 +32,16 @@ def wait(
     timeout: Annotated[
         str, typer.Option(help="Give up after this time, such as 90, 10m or 1h30m.", metavar="DURATION")
     ] = "",
+    until_any: Annotated[
+        bool, typer.Option("--any/--all", help="Until one is over, or until all are.", show_default="all")
+    ] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="Show how far they are.")] = False,
     *,
     out: Output,
 ) -> None:
     """Wait until tasks are over; the exit code is theirs, the highest of several or of an array's elements.
+
+    With --any it is that of those that are over once one is, and the others go on.
 
     124 says that the time given was over first, or a task's own; 125 (or GANGER_EXIT_ERROR) that a task was
     cancelled, lost or never started, or that Ganger itself failed.
@@ -48,7 +55,13 @@ def wait(
     limit_s = parse_duration(timeout) if timeout else None
     with session_of(context).client() as client:
         try:
-            tasks = client.wait(list(named_ids(client, ids)), limit_s)
+            task_ids = list(named_ids(client, ids))
+            if progress:
+                tasks = follow(
+                    client, task_ids, Shown(to_stderr=True), timeout_s=limit_s, until_any=until_any
+                )
+            else:
+                tasks = client.wait(task_ids, limit_s, until_any=until_any)
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
