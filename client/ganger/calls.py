@@ -34,11 +34,15 @@ _OVER = frozenset(map(convert.task_state_to_proto, TASK_FINAL))
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task, its attempts from the first to the newest, and the last event that this view contains."""
+    """A task, its attempts from the first to the newest, and the last event that this view contains.
+
+    `history` has its events that are still kept, at most the first thousand, where they were asked for.
+    """
 
     task: Task
     attempts: tuple[Attempt, ...]
     as_of_seq: int
+    history: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +129,15 @@ class MasterCalls(ArrayCalls):
         answer = self._call(self._tasks.SubmitTasks, request)
         return range(answer.first_task_id, answer.first_task_id + answer.count)
 
-    def status(self, task_id: int, wait_s: float = 0.0) -> TaskStatus:
+    def status(self, task_id: int, wait_s: float = 0.0, *, history: bool = False) -> TaskStatus:
         """One task with its attempts; with `wait_s` when it is over, or after so many seconds."""
-        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s)
+        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s, history=history)
         answer = self._call(self._tasks.GetTaskStatus, request, CALL_TIMEOUT_S + wait_s)
         return TaskStatus(
             convert.task_from_proto(answer.task),
             tuple(map(convert.attempt_from_proto, answer.attempts)),
             answer.as_of_seq,
+            tuple(map(convert.event_from_proto, answer.history)),
         )
 
     def task_page(

@@ -98,9 +98,9 @@ class Client(ArrayClient):
             check_spec(spec, field)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
-    def status(self, task_id: int) -> TaskStatus:
-        """The task with all its attempts; an array has none itself."""
-        return self._calls.status(task_id)
+    def status(self, task_id: int, *, history: bool = False) -> TaskStatus:
+        """The task with all its attempts, of which an array has none itself; with `history` also with its events."""
+        return self._calls.status(task_id, history=history)
 
     def tasks(
         self,

@@ -79,13 +79,30 @@ def cut(text: str, width: int) -> str:
     """`text`, with an ellipsis at its end where it is longer than `width` columns."""
     if cell_width(text) <= width:
         return text
-    kept, used = [], 0
-    for char in text:
+    return _head(text, width - 1).rstrip() + "…"
+
+
+def _head(text: str, width: int) -> str:
+    """As much of the beginning as `width` columns have room for."""
+    used = 0
+    for position, char in enumerate(text):
         used += _char_width(char)
-        if used > width - 1:
-            break
-        kept.append(char)
-    return "".join(kept).rstrip() + "…"
+        if used > width:
+            return text[:position]
+    return text
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` columns, broken at spaces where that leaves a line at least a third full."""
+    lines = []
+    while cell_width(text) > width and len(text) > 1:
+        end = len(_head(text, width)) or 1
+        space = text.rfind(" ", 0, end + 1)
+        if space * 3 >= end:
+            end = space
+        lines.append(text[:end])
+        text = text[end:].removeprefix(" ")
+    return [*lines, text]
 
 
 def _char_width(char: str) -> int:

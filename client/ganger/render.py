@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from ganger.layout import WIDTH, Column, table
+from ganger.layout import WIDTH, Column, table, wrapped
 
 JSON_VERSION = 1  # of all JSON documents; grows when a field is taken away or changes its meaning
 
@@ -84,11 +84,15 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent:
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names and values, one pair per line, to stdout; pairs without a value are left out."""
+    """Names and values, one pair per line, to stdout; pairs without a value are left out.
+
+    What does not fit goes on in the next line, below its beginning.
+    """
     shown = [(name, value) for name, value in facts if value]
-    width = max((len(name) for name, _ in shown), default=0)
+    indent = max((len(name) for name, _ in shown), default=0) + 2
     for name, value in shown:
-        say(f"{name:<{width}}  {value}")
+        for number, line in enumerate(wrapped(value, width() - indent)):
+            say(f"{'' if number else name:<{indent}}{line}")
 
 
 def state_colour(state: str) -> str:

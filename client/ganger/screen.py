@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ganger import render
 
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
-_TO_END_OF_LINE, _BELOW = "\x1b[K", "\x1b[J"
+_LINE, _BELOW = "\x1b[2K", "\x1b[J"  # the line first: behind a full one, the rest of it is its last column
 
 
 class Screen:
@@ -35,5 +35,5 @@ def fitting(lines: Sequence[str], height: int) -> list[str]:
 def frame(lines: Sequence[str], drawn: int) -> str:
     """What to write to have these lines stand where `drawn` lines end now."""
     up = f"\x1b[{drawn}A" if drawn else ""
-    body = "".join(f"{line}{_TO_END_OF_LINE}\n" for line in lines)
+    body = "".join(f"{_LINE}{line}\n" for line in lines)
     return f"{_NO_WRAP}\r{up}{body}{_BELOW}{_WRAP}"

@@ -133,11 +133,15 @@ def test_show_and_logs_of_what_ran(cluster: Cluster) -> None:
     assert f"task       {task_id} two words\n" in shown
     assert "end        failed with exit code 4\n" in shown
     assert "needs      1 CPU, 64MiB memory\n" in shown
-    assert shown.splitlines()[-1].split()[:4] == ["1", "w1", "planner", "ENDED"]
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["1", "w1", "planner", "ENDED"] in [line[:4] for line in lines]
+    events = [line[2] for line in lines if len(line) > 2 and "." in line[1]]
+    assert (events[0], events[-1]) == ("PENDING", "FAILED")
     (task,) = json.loads(ganger(cluster, "show", "-o", "json", str(task_id))[1])["tasks"]
     assert task["state"] == "FAILED"
     assert task["outcome"]["exit_code"] == 4
     assert task["attempts"][0]["stdout_bytes"] == 2
+    assert [event["state"] for event in task["events"]] == events
     assert task["submitted_ms"] <= task["started_ms"] <= task["finished_ms"]
 
 

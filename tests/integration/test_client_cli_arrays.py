@@ -166,7 +166,7 @@ ran        1m39s
 
 def test_show_of_arrays_and_elements(master: ScriptedMaster, cli: Cli) -> None:
     a_mixed_array(master, cli)
-    assert cli("show", "1").out == SHOW.format(folder=Path.cwd())
+    assert cli("show", "1").out.startswith(SHOW.format(folder=Path.cwd()))
     element = cli("show", "1.5").out
     assert element.startswith("task       1.5 six hours\nelement    index 5 of array 1; its own id is 3\n")
     assert "env        GANGER_ARRAY_INDEX=5\n" in element

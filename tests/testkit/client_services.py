@@ -179,6 +179,11 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                     task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),
                     as_of_seq=len(self.master.events),
+                    history=[
+                        convert.event_to_proto(event)
+                        for event in self.master.events
+                        if request.history and event.task_id == request.task_id
+                    ],
                 )
 
         return self.answer("GetTaskStatus", request, context, do)

@@ -19,7 +19,7 @@ from ganger.output import Output
 if TYPE_CHECKING:
     from ganger.calls import TaskStatus
     from ganger.documents import Document
-    from ganger_core.domain.task import Attempt, Task, TaskSpec
+    from ganger_core.domain.task import Attempt, Event, Task, TaskSpec
 
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
@@ -30,6 +30,14 @@ ATTEMPT_COLUMNS = (
     Column("RAN", right=True),
     Column("OUTPUT", right=True),
     Column("END", least=12),
+)
+
+EVENT_COLUMNS = (
+    Column("EVENT"),
+    Column("STATE", paint=render.state_colour),
+    Column("ATTEMPT", right=True),
+    Column("WORKER", least=8),
+    Column("REASON", least=12),
 )
 
 
@@ -46,7 +54,7 @@ def show(
     *,
     out: Output,
 ) -> None:
-    """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
+    """Show everything about tasks: what was asked, each try of it, how it ended, and every event that is still kept.
 
     Of an array: what its elements are, and how many are in which state.
     """
@@ -54,7 +62,7 @@ def show(
     from ganger.documents import task_document
 
     with session_of(context).client() as client:
-        found = [client.status(task_id) for task_id in named_ids(client, ids)]
+        found = [client.status(task_id, history=True) for task_id in named_ids(client, ids)]
     now_ms = time.time_ns() // 1_000_000
 
     def tell_each() -> None:
@@ -64,9 +72,10 @@ def show(
             _show(status, now_ms)
 
     def document(row: TaskRow) -> Document:
-        return task_document(row.task, attempts=attempts[row.task.id])
+        status = statuses[row.task.id]
+        return task_document(row.task, attempts=status.attempts, events=status.history)
 
-    attempts = {status.task.id: status.attempts for status in found}
+    statuses = {status.task.id: status for status in found}
     rows = [
         TaskRow(status.task, status.attempts[-1].worker_name if status.attempts else "") for status in found
     ]
@@ -102,6 +111,9 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
+    if status.history:
+        render.say()
+        render.show_table(EVENT_COLUMNS, [_event_cells(event) for event in status.history])
 
 
 def _what_it_is(task: Task) -> list[tuple[str, str]]:
@@ -167,11 +179,28 @@ def _cells(attempt: Attempt, now_ms: int) -> list[str]:
         clean(attempt.worker_name),
         clean(attempt.planned_by),
         attempt.state.value,
-        time.strftime("%m-%d %H:%M:%S", time.localtime(attempt.assigned_ms / 1000)),
+        _day_and_time(attempt.assigned_ms),
         ran,
         size(written),
         clean(short_end(outcome) or "success") if outcome else NOTHING,
     ]
+
+
+def _event_cells(event: Event) -> list[str]:
+    from ganger.wording import short_end
+
+    outcome = event.outcome
+    return [
+        f"{_day_and_time(event.at_ms)}.{event.at_ms % 1000:03}",
+        event.state.value,
+        str(event.token or NOTHING),
+        clean(event.worker_name) if event.token else NOTHING,
+        clean(event.reason or (short_end(outcome) if outcome else "")),
+    ]
+
+
+def _day_and_time(at_ms: int) -> str:
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
 
 
 def _moment(at_ms: int, now_ms: int) -> str:

@@ -25,12 +25,12 @@ COLUMNS = (
     Column("TIME", right=True, key="ran_s"),
     Column("WORKER", least=8, key="worker"),
     Column("REASON", least=20),
-    Column("OWNER", key="owner", wide=True),
+    Column("OWNER", least=8, key="owner", wide=True),
     Column("ATTEMPT", right=True, key="attempt", wide=True),
     Column("SUBMITTED", key="submitted_ms", wide=True),
     Column("STARTED", key="started_ms", wide=True),
     Column("FINISHED", key="finished_ms", wide=True),
-    Column("COMMAND", key="command", wide=True),
+    Column("COMMAND", least=12, key="command", wide=True),
 )
 
 

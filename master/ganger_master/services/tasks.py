@@ -23,6 +23,7 @@ from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
 MAX_SPECS = 10_000  # per SubmitTasks call
+MOST_EVENTS = 1_000  # of one task's history
 MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
@@ -68,10 +69,14 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
             attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + list(
                 attempts
             )
+        history = (
+            await self._read(self._reader.history, task, as_of_seq, MOST_EVENTS) if request.history else ()
+        )
         return task_pb2.GetTaskStatusResponse(
             task=convert.task_to_proto(self._with_reason(task)),
             attempts=map(convert.attempt_to_proto, attempts),
             as_of_seq=as_of_seq,
+            history=map(convert.event_to_proto, history),
         )
 
     async def ListTasks(

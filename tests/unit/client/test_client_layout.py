@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table
+from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table, wrapped
 
 COLUMNS = (Column("ID", right=True), Column("NAME", least=6), Column("REASON", least=8))
 
@@ -92,3 +92,20 @@ def test_sizes(amount: int, text: str) -> None:
 
 def test_cpus() -> None:
     assert [cpus(milli) for milli in (0, 125, 1000, 1500, 64_000)] == ["0", "0.125", "1", "1.5", "64"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 5, [""]),
+        ("two words", 9, ["two words"]),
+        ("two words", 8, ["two", "words"]),
+        ("two words more", 9, ["two words", "more"]),
+        ("a-long-word", 5, ["a-lon", "g-wor", "d"]),
+        ("a long-word", 6, ["a long", "-word"]),
+        ("日本語", 4, ["日本", "語"]),
+        ("日本語", 1, ["日", "本", "語"]),
+    ],
+)
+def test_what_does_not_fit_goes_on_in_the_next_line(text: str, width: int, lines: list[str]) -> None:
+    assert wrapped(text, width) == lines

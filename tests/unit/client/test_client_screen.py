@@ -9,7 +9,7 @@ from ganger.screen import fitting, frame
 
 def a_terminal(*frames: str) -> list[str]:
     """What stands on a terminal after these were written, as far as `frame` uses one."""
-    lines, row, column = [""], 0, 0
+    lines, row = [""], 0
     for part in re.findall(r"\x1b\[\??\d*[A-Za-z]|\r|\n|[^\x1b\r\n]+", "".join(frames)):
         if part.endswith("A") and part[0] == "\x1b":
             row -= int(part[2:-1])
@@ -19,11 +19,10 @@ def a_terminal(*frames: str) -> list[str]:
         elif part == "\x1b[J":
             del lines[row:]
             lines.append("")
-        elif part == "\x1b[K":
-            lines[row] = lines[row][:column]
+        elif part == "\x1b[2K":
+            lines[row] = ""
         elif part[0] not in "\x1b\r":
-            column = len(part)
-            lines[row] = part + lines[row][column:]
+            lines[row] = part + lines[row][len(part) :]
     return lines[:-1]
 
 
