@@ -55,8 +55,8 @@ def logs(
 
     Of an array, or of several tasks, the output of one after the other is written, each line behind its task's label.
 
-    Lines have no times of their own: --since begins with what reached the master in that time, which is nothing later
-    than what was written in it. Ctrl-C ends -f, and leaves the task alone.
+    Lines have no times of their own: --since begins with what reached the master in that time, which is all that was
+    written in it, and maybe a little more. Ctrl-C ends -f, and leaves the task alone.
     """
     from ganger.build import seconds
     from ganger_core.domain.errors import Invalid

@@ -13,6 +13,7 @@ import typer
 
 from ganger import render
 from ganger.cli import exits
+from ganger.cli.completing import complete_ids, complete_states
 from ganger.cli.named import named_ids
 from ganger.cli.output_options import with_list_output
 from ganger.cli.session import session_of
@@ -59,12 +60,22 @@ def ls(
     context: typer.Context,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these: 42 for the elements of the array 42.", metavar="ID..."),
+        typer.Argument(
+            help="Only these: 42 for the elements of the array 42.",
+            metavar="ID...",
+            autocompletion=complete_ids,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="All tasks, however old.")] = False,
     state: Annotated[
         str,
-        typer.Option("-s", "--state", help="Only these states, such as running,failed.", metavar="STATE,..."),
+        typer.Option(
+            "-s",
+            "--state",
+            help="Only these states, such as running,failed.",
+            metavar="STATE,...",
+            autocompletion=complete_states,
+        ),
     ] = "",
     since: Annotated[
         str, typer.Option(help="Only what was submitted in this time, such as 2h.", metavar="DURATION")

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from ganger.cli import (
     backup,
     cancel,
+    completion,
     dev,
     exits,
     logs,
@@ -33,7 +34,9 @@ from ganger.cli import (
 )
 from ganger.cli.failure import explain, tell, tell_crash
 from ganger.cli.forwarding import plain_interrupts
+from ganger.cli.helping import EXAMPLE, Verb
 from ganger.cli.session import Session
+from ganger.render import width
 
 SECTIONS = {
     "Start here": ("dev",),
@@ -47,9 +50,9 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("version",),
+    "More": ("completion", "version"),
 }
-EXAMPLE = "Example: "  # how the epilog of each command begins
+LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
 
 class Root(TyperGroup):
@@ -61,8 +64,10 @@ class Root(TyperGroup):
             with formatter.section(title):
                 for name in names:
                     command = _find(self, ctx, name)
-                    example = (command.epilog or "").removeprefix(EXAMPLE)
-                    formatter.write(f"  {name:<14} {command.get_short_help_str(40):<34}  {example}\n")
+                    example = "  " + (command.epilog or "").removeprefix(EXAMPLE)
+                    line = f"  {name:<14} {command.get_short_help_str(40):<34}"
+                    fits = formatter.width >= LONGEST_LINE
+                    formatter.write((line + example * fits).rstrip() + "\n")
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -117,6 +122,7 @@ app = typer.Typer(
     cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Runs tasks on your own machines. First `ganger dev`; then, in another terminal, the examples below.",
 )
@@ -142,17 +148,26 @@ def root(
 
 for verb in (
     dev, run, submit, ls, show, logs, progress, wait, cancel, update, retry, worker, master, planner, backup, restore,
-    version,
+    completion, version,
 ):  # fmt: skip
     verb.add_to(app)
+for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):
+    for registered in described.registered_commands:
+        registered.cls = Verb
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = typer.main.get_command(app)
+    if completion.VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
-        code = command.main(arguments or ["--help"], prog_name="ganger", standalone_mode=False)
+        code = command.main(
+            arguments or ["--help"], prog_name="ganger", standalone_mode=False, terminal_width=width()
+        )
     except TyperException as error:
         _tell_usage(error)
         code = error.exit_code

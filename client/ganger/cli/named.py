@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganger.cli.completing import complete_ids
 from ganger.cli.ids import parse_ids
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from ganger_core.domain.task import Task
 
 IdsArgument = Annotated[
-    list[str], typer.Argument(help="Such as 42, 1,3,5-8, last; 42.7 of an array.", metavar="ID...")
+    list[str],
+    typer.Argument(
+        help="Such as 42, 1,3,5-8, last; 42.7 of an array.", metavar="ID...", autocompletion=complete_ids
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ganger.cli.completing import complete_forms
 from ganger.output import Output, read_output
 
 OutputOption = Annotated[
@@ -20,6 +21,7 @@ OutputOption = Annotated[
         help="table, wide, json, jsonl, yaml, csv, name or template='{id} {state}'. [env: GANGER_OUTPUT]",
         metavar="FORM",
         show_default=False,
+        autocompletion=complete_forms,
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Write ids only, one per line: -o name.")]

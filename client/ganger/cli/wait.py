@@ -33,7 +33,10 @@ def wait(
         str, typer.Option(help="Give up after this time, such as 90, 10m or 1h30m.", metavar="DURATION")
     ] = "",
     until_any: Annotated[
-        bool, typer.Option("--any/--all", help="Until one is over, or until all are.", show_default="all")
+        bool,
+        typer.Option(
+            "--any/--all", help="Until one is over, or, as usual, until all are.", show_default=False
+        ),
     ] = False,
     progress: Annotated[bool, typer.Option("--progress", help="Show how far they are.")] = False,
     *,
