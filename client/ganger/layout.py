@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 100  # no table is wider
+NARROW = 90  # on a terminal that is less wide, spare columns give way to the others
 NOTHING = "–"
 _GAP = "  "
 
@@ -16,6 +17,7 @@ class Column:
     """A column of a table. `least` is how far it may be cut when room is short, 0 never; `paint` colours a cell.
 
     `key` is where its value is in the document of a row, for what is no table; `wide` columns are shown only when wide.
+    `spare` ones are left out, the last first, where a narrow terminal has no room for them.
     """
 
     title: str
@@ -24,6 +26,7 @@ class Column:
     paint: Callable[[str], str] | None = None
     key: str = ""
     wide: bool = False
+    spare: bool = False
 
 
 def table(
@@ -37,10 +40,25 @@ def table(
     titles = [[column.title for column in columns]] if header else []
     if not titles and not rows:
         return []
+    if width is not None and width < NARROW:
+        kept = _kept(columns, [*titles, *rows], width)
+        columns = [columns[index] for index in kept]
+        titles, rows = ([[row[index] for index in kept] for row in part] for part in (titles, rows))
     widths = _fit(columns, [*titles, *rows], width)
     lines = [_line(columns, widths, row, painted=False) for row in titles]
     lines += [_line(columns, widths, row, painted=True) for row in rows]
     return lines
+
+
+def _kept(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Which columns there is room for; only spare ones are left out."""
+    widths = [max(cell_width(row[index]) for row in cells) for index in range(len(columns))]
+    kept = list(range(len(columns)))
+    for index in reversed(kept[:]):
+        needed = sum(widths[each] for each in kept) + len(_GAP) * (len(kept) - 1)
+        if needed > width and columns[index].spare:
+            kept.remove(index)
+    return kept
 
 
 def _fit(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int | None) -> list[int]:

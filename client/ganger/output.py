@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -124,7 +124,8 @@ def lines_of(result: Result[Item], output: Output, width: int | None) -> Iterato
     rows = _Rows(result, output)
     match output.form:
         case Form.TABLE | Form.WIDE:
-            yield from table(rows.columns, rows.cells(), width, header=output.header)
+            asked = [replace(each, spare=each.spare and not output.columns) for each in rows.columns]
+            yield from table(asked, rows.cells(), width, header=output.header)
         case Form.JSON:
             yield json.dumps(rows.whole(), indent=2)
         case Form.YAML:

@@ -27,6 +27,15 @@ def test_cutting_stops_at_the_least() -> None:
     assert table(COLUMNS, [["1", "n" * 20, "r" * 20]], width=10)[1] == " 1  nnnnn…  rrrrrrr…"
 
 
+def test_spare_columns_give_way_on_a_narrow_terminal() -> None:
+    columns = (Column("ID"), Column("PRI", spare=True), Column("CPU", spare=True), Column("REASON", least=8))
+    row = ["1", "50", "4", "r" * 70]
+    assert table(columns, [row], width=85)[0].split() == ["ID", "PRI", "CPU", "REASON"]
+    assert table(columns, [row], width=80)[0].split() == ["ID", "PRI", "REASON"]
+    assert table(columns, [row], width=60) == ["ID  REASON", f"1   {'r' * 55}…"]
+    assert table(columns, [[*row[:3], "r" * 200]])[0].split() == ["ID", "PRI", "CPU", "REASON"]
+
+
 def test_paint_does_not_move_columns() -> None:
     painted = (Column("STATE", paint=lambda cell: f"<{cell}>"), Column("X"))
     assert table(painted, [["UP", "x"], ["SUSPECT", "y"]]) == ["STATE    X", "<UP>       x", "<SUSPECT>  y"]
