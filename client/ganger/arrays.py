@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Unpack
 
-from ganger.build import TaskOptions, task_spec
+from ganger.build import TaskOptions, deadline_ms, seconds, task_spec
 from ganger.calls import MasterCalls, task_rows
 from ganger.watch import fetch
 from ganger_core.domain.array import MAX_INDEX, MOST_ELEMENTS, Array, Indices, Items
 from ganger_core.domain.errors import Conflict, GangerError, Invalid, NotFound
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
-from ganger_core.domain.validate import check_array, check_int
+from ganger_core.domain.validate import MAX_PRIORITY, check_array, check_int
 
 ITEM_VARIABLE = "GANGER_ARRAY_ITEM"  # an element finds its item in it
 PART_BYTES = 2**20
@@ -57,14 +58,40 @@ class ArrayClient:
         array = Array(chosen, max_parallel, max_fails)
         return hand_in(self._calls, request_id, task_spec(command, **options), array, texts)
 
-    def update(self, task_id: int, *, max_parallel: int) -> bool:
-        """Change how many elements of an array may run at the same time (0: as many as there is room for).
+    def update(
+        self,
+        task_id: int,
+        *,
+        max_parallel: int | None = None,
+        held: bool | None = None,
+        priority: int | None = None,
+        time: float | str | None = None,
+        queue_timeout: float | str | None = None,
+        deadline: float | str | datetime | None = None,
+    ) -> bool:
+        """Change a task that is not over; None leaves things as they are.
 
-        Returns whether that is in force. If not, workers that cannot be reached may still start elements that they were
-        given before. What runs already goes on. Raises `Conflict` when the array is over, or the task is none.
+        `max_parallel` is how many elements of an array may run at the same time (0: as many as there is room for). One
+        that is `held` does not start before it is released, with False; of an array, nothing more begins. The others
+        are as for `ganger.task_spec`, with 0 for no limit; `time` counts for what runs already, too, and a change of an
+        array for all its elements.
+
+        Returns whether that is in force. If not, workers that cannot be reached may still start what they were given
+        before. What runs already goes on. Raises `Conflict` when the task is over, waits no more, or is no array.
         """
-        check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
-        return self._calls.update(uuid.uuid4().hex, task_id, max_parallel)
+        if max_parallel is not None:
+            check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
+        if priority is not None:
+            check_int(priority, "priority", 0, MAX_PRIORITY)
+        asked = {
+            "max_parallel": max_parallel,
+            "held": held,
+            "priority": priority,
+            "run_s": None if time is None else seconds(time, "time"),
+            "queue_s": None if queue_timeout is None else seconds(queue_timeout, "queue_timeout"),
+            "deadline_ms": None if deadline is None else deadline_ms(deadline),
+        }
+        return self._calls.update(uuid.uuid4().hex, task_id, asked)
 
     def retry(
         self,

@@ -81,7 +81,7 @@ def _parse(template: str) -> list[tuple[str, str | None, str, str | None]]:
 def _shown(value: object, name: str, spec: str, how: str | None) -> str:
     from ganger_core.domain.errors import Invalid
 
-    if isinstance(value, Mapping | list):
+    if isinstance(value, Mapping | list | bool):
         value = json.dumps(value, ensure_ascii=False)
     if value is None:
         found = re.match(r"(?:.?[<>^=])?[ +-]?0?(\d*)", spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ganger_core.domain.array import Array
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
@@ -38,6 +38,22 @@ def describe_end(task: Task) -> str:
         return f"{text}: {task.reason}" if task.reason else text
     text = _sentence(outcome)
     return f"{text} (part of its output is missing)" if outcome.log_incomplete else text
+
+
+def describe_retries(task: Task) -> str:
+    """How often a task is tried again when it fails, and when; empty when it is not."""
+    retry = task.spec.retry
+    if not retry.limit:
+        return ""
+    said = [f"{task.failures} of {retry.limit} used"]
+    after = [f"exit code {Indices.of(retry.on)}"] if retry.on else []
+    if retry.on_timeout:
+        after.append("its run limit")
+    if after:
+        said.append(f"after {' or '.join(after)}")
+    if retry.never_on:
+        said.append(f"never after exit code {Indices.of(retry.never_on)}")
+    return "; ".join(said)
 
 
 def _end_of_array(task: Task) -> str:

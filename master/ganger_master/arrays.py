@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from ganger_core.domain.array import Items
 from ganger_core.domain.clock import Instant
-from ganger_core.domain.errors import Conflict
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
-from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray, Update
+from ganger_master.aside import is_held_back
+from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray
 from ganger_master.ending import Stopping, stop, withdraw_waiting
-from ganger_master.handing import ask_back
-from ganger_master.moves import event_of, put
+from ganger_master.lateness import latest_start_ms
+from ganger_master.moves import event_of, first_waits, put
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
 
@@ -68,6 +68,17 @@ def find(state: State, task_id: int) -> Task | None:
     return element(state.tasks[elements.array_id], position, elements.items)
 
 
+def in_line(state: State, task_id: int, now: Instant) -> Task | None:
+    """The task, unless it waits for something else than capacity, or is too late."""
+    task = find(state, task_id)
+    if task is None or is_held_back(task.waits, now.wall_ms):
+        return None
+    if task.spec.deadline_ms and now.wall_ms >= latest_start_ms(task.spec):
+        return None
+    array = state.tasks.get(task.array_id)
+    return None if array and is_held_back(array.waits, now.wall_ms) else task
+
+
 def room(state: State, array_id: int) -> int | None:
     """How many more elements of this array may have capacity; None when there is no limit."""
     array = state.tasks[array_id].array
@@ -89,6 +100,7 @@ def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Chan
         TaskState.PENDING,
         submitted_ms=now.wall_ms,
         array=replace(array, counts=counts, closed=None, made=0),
+        waits=first_waits(command.spec, command.request.owner),
     )
     change = Change(tasks=[task], effects=[Enqueue(task), Limit(task_id)])
     if command.items is not None:
@@ -97,40 +109,6 @@ def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Chan
     last = task_id + len(array)
     change.answered.append(Answered(command.request, str(task_id), now.wall_ms, task_id, last))
     return change, task_id
-
-
-def update(state: State, command: Update, now: Instant) -> tuple[Change, Answer]:
-    """Another limit of how many elements run at the same time. What would go beyond a lower one is asked back."""
-    known = answer_of(state.requests, command.request)
-    if known is not None:
-        return Change(), known
-    task = state.tasks.get(command.task_id)
-    if task is None or task.is_final:
-        raise Conflict(f"task {command.task_id} is over", field="task_id", reason="TASK_OVER")
-    if task.array is None:
-        raise Conflict(
-            f"task {command.task_id} is no array: max_parallel is a limit of arrays", field="max_parallel"
-        )
-    array = replace(task.array, max_parallel=command.max_parallel)
-    change = Change(tasks=[replace(task, array=array, version=task.version + 1)], effects=[Limit(task.id)])
-    if 0 < command.max_parallel < state.lanes.running(task.id):
-        why = f"{task.id} runs at most {command.max_parallel} at a time"
-        for lane in state.lanes.of_array(task.id).values():
-            for ref in lane.behind:
-                change.extend(ask_back(state.attempts[ref.task_id], why))
-    change.answered.append(Answered(command.request, str(task.id), now.wall_ms, task.id, task.id))
-    return change, str(task.id)
-
-
-def is_in_force(state: State, array_id: int) -> bool:
-    """Whether nothing starts beyond the array's present limit, whatever workers hold or orders are on their way."""
-    task = state.tasks.get(array_id)
-    if task is None or task.array is None or task.is_final or not task.array.max_parallel:
-        return True
-    if state.lanes.running(array_id) <= task.array.max_parallel:
-        return True
-    lanes = state.lanes.of_array(array_id).values()
-    return all(state.attempts[ref.task_id].started_ms for lane in lanes for ref in (*lane.full, *lane.behind))
 
 
 def close(

@@ -6,7 +6,7 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
-from ganger_master.arrays import close, find, submit_array, update
+from ganger_master.arrays import close, find, submit_array
 from ganger_master.changes import (
     Answer,
     Answered,
@@ -19,9 +19,11 @@ from ganger_master.changes import (
     Update,
 )
 from ganger_master.ending import Stopping, stop, withdraw_waiting
-from ganger_master.moves import event_of
+from ganger_master.lateness import why_late
+from ganger_master.moves import event_of, first_waits
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
+from ganger_master.updating import update
 
 Asked = Submit | SubmitArray | Update | Cancel
 
@@ -48,7 +50,8 @@ def submit(state: State, command: Submit, now: Instant) -> tuple[Change, Answer]
     first = state.next_task_id
     owner = command.request.owner
     for number, spec in enumerate(command.specs):
-        task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms)
+        waits = first_waits(spec, owner)
+        task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms, waits=waits)
         change.tasks.append(task)
         change.effects.append(Enqueue(task))
         change.events.append(event_of(state, change, task, now))
@@ -88,17 +91,13 @@ def cancel(state: State, rules: Rules, command: Cancel, now: Instant) -> tuple[C
 
 
 def expire(state: State, rules: Rules, command: Expire, now: Instant) -> tuple[Change, Answer]:
-    """A task that waited beyond its limit ends, unless it has started before or waits no more.
-
-    Of an array, those elements end that were never begun.
-    """
+    """A task that waited for too long ends. Of an array, those elements end that were never begun."""
     task, attempt = state.tasks.get(command.task_id), state.attempts.get(command.task_id)
-    if task is None or task.is_final or (attempt and attempt.started_ms):
+    if task is None or task.is_final:
         return Change(), None
-    limit_s = task.spec.limits.queue_s
-    if not limit_s or now.wall_ms < task.submitted_ms + 1000 * limit_s:
+    why = why_late(task, bool(attempt and attempt.started_ms), now.wall_ms)
+    if not why:
         return Change(), None
-    why = f"waited longer than its limit of {limit_s:g}s"
     if task.array is not None:
         if task.array.closed is not None:
             return Change(), None

@@ -47,11 +47,19 @@ class SubmitArray:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A user changes how many elements of an array may run at the same time. Answer: its id."""
+    """A user changes a task: what is None stays. 0 stands for no limit, and for no deadline. Answer: its id.
+
+    `max_parallel` is how many elements of an array may run at the same time.
+    """
 
     request: Request
     task_id: int
-    max_parallel: int
+    max_parallel: int | None = None
+    held: bool | None = None
+    priority: int | None = None
+    run_s: float | None = None
+    queue_s: float | None = None
+    deadline_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """A waiting task's queue limit seems to be over."""
+    """A waiting task seems to have waited too long."""
 
     task_id: int
 
@@ -194,7 +202,7 @@ Answer = int | str | AttemptRef | None
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """The task waits (again); of a new array, all elements do."""
+    """The task waits (again), or for something else than before; of a new array, all elements do."""
 
     task: Task
 
@@ -293,6 +301,7 @@ class Change:
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
+    respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -317,5 +326,6 @@ class Change:
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),
+            (self.respecified, later.respecified),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

@@ -35,13 +35,14 @@ from ganger_master.changes import (
 from ganger_master.ending import stop_order
 from ganger_master.handing import is_asked_back
 from ganger_master.locks import ENGINE_RANK, RankedLock
-from ganger_master.moves import start_order
+from ganger_master.moves import awaits_log, start_order
 from ganger_master.prefill import wants_more
 from ganger_master.queue import BucketKey, TaskQueue
 from ganger_master.registry import Reservation, WorkerRegistry
 from ganger_master.remembering import answer_of
 from ganger_master.state import Rules, State
 from ganger_master.transitions import step
+from ganger_master.updating import is_in_force
 
 KEEP_ENDED = 10_000  # ended tasks kept in memory; older ones are read from the store
 
@@ -148,14 +149,7 @@ class Engine:
         """The attempt if it has ended and its task waits for the rest of its log."""
         with self._lock:
             attempt, task = self._state.attempts.get(ref.task_id), self._state.tasks.get(ref.task_id)
-            waits = (
-                attempt
-                and task
-                and attempt.ref == ref
-                and attempt.state is AttemptState.ENDED
-                and not task.is_final
-            )
-            return attempt if waits else None
+            return attempt if attempt and attempt.ref == ref and awaits_log(task, attempt) else None
 
     def all_awaiting_log(self) -> list[Attempt]:
         """Every ended attempt whose task waits for the rest of its log."""
@@ -164,7 +158,7 @@ class Engine:
             return [
                 attempt
                 for attempt in self._state.attempts.values()
-                if attempt.state is AttemptState.ENDED and not tasks[attempt.ref.task_id].is_final
+                if awaits_log(tasks[attempt.ref.task_id], attempt)
             ]
 
     def desired(self, worker_id: str) -> tuple[int, tuple[Order, ...]]:
@@ -175,10 +169,10 @@ class Engine:
                 order for attempt in live for order in self._orders_for_locked(attempt)
             )
 
-    def limit_is_in_force(self, array_id: int) -> bool:
-        """Whether nothing starts beyond the array's present limit, whatever workers hold."""
+    def update_is_in_force(self, task_id: int) -> bool:
+        """Whether nothing starts against what was asked of this task, whatever workers hold."""
         with self._lock:
-            return arrays.is_in_force(self._state, array_id)
+            return is_in_force(self._state, task_id)
 
     def waits_for(self, task_id: int) -> str:
         """The name of the lost worker that alone can say what became of this task's attempt; else empty."""
@@ -267,7 +261,7 @@ class Engine:
         come = [e.task for e in effects if isinstance(e, Enqueue) and self._waits_locked(e.task.id)]
         gone = [e.task_id for e in effects if isinstance(e, Dequeue) and not self._waits_locked(e.task_id)]
         if come:  # a push wakes the scheduler
-            self._queue.push(come)
+            self._queue.push(come, now)
         if gone:
             self._queue.remove(gone)
         over = self._registry.carry_out(effects, now.steady_s, self._reservation_s)
@@ -283,7 +277,7 @@ class Engine:
         for effect in effects:
             match effect:
                 case CloseArray(array_id):
-                    self._queue.close_array(array_id)
+                    self._queue.close_array(array_id, over=self._state.tasks[array_id].is_final)
                 case Limit(array_id):
                     limited.add(array_id)
                 case Reserve(_, task):
@@ -291,9 +285,11 @@ class Engine:
                 case Release(attempt):
                     limited.add(self._state.tasks[attempt.ref.task_id].array_id)
         for array_id in limited - {0}:
-            array = self._state.tasks[array_id].array
-            assert array is not None, array_id
-            self._queue.limit_array(array_id, arrays.room(self._state, array_id) or 0, array.max_parallel)
+            task = self._state.tasks[array_id]
+            assert task.array is not None, array_id
+            if not task.is_final:
+                room = arrays.room(self._state, array_id) or 0
+                self._queue.limit_array(array_id, room, task.array.max_parallel)
 
     def _makes_room_locked(self, effect: Effect) -> bool:
         match effect:
@@ -312,7 +308,9 @@ class Engine:
             self._state.run_times.note(BucketKey.of(task), run_ms, trip_ms)
 
     def _waits_locked(self, task_id: int) -> bool:
-        return self._state.tasks[task_id].state is TaskState.PENDING
+        """Whether this task waits, or elements of this array may."""
+        task = self._state.tasks[task_id]
+        return task.state is TaskState.PENDING or (task.array is not None and not task.is_final)
 
     def _orders_for_locked(self, attempt: Attempt) -> Iterator[Order]:
         task = self._state.tasks[attempt.ref.task_id]
@@ -332,18 +330,18 @@ class Engine:
             self._state.attempts.pop(old, None)
 
 
-def enqueue_waiting(state: State, queue: TaskQueue) -> None:
+def enqueue_waiting(state: State, queue: TaskQueue, now: Instant) -> None:
     """Fill the queue from a loaded state: what waits, elements without a record included."""
     for task in [each for each in state.tasks.values() if each.array is not None]:
         assert task.array is not None
+        queue.push([task], now)
         if task.array.closed is None:
             elements = state.arrays.get(task.id)
-            queue.push([task])
             queue.remove(range(task.id + 1, task.id + 1 + elements.made))
             queue.remove(elements.with_records())
         queue.limit_array(task.id, arrays.room(state, task.id) or 0, task.array.max_parallel)
     queue.push(
-        task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING
+        (task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING), now
     )
 
 

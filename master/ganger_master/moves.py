@@ -16,9 +16,10 @@ from ganger_core.domain.states import (
     AttemptEvent,
     AttemptState,
     TaskEvent,
+    TaskState,
     advance,
 )
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec, Waits
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -33,6 +34,7 @@ def move(
     finished_ms: int | None = None,
     outcome: Outcome | None = None,
     crashes: int | None = None,
+    waits: Waits | None = None,
 ) -> Task:
     """The task after `event`; what is not given stays."""
     return Task(
@@ -50,7 +52,15 @@ def move(
         crashes=task.crashes if crashes is None else crashes,
         array_id=task.array_id,
         index=task.index,
+        waits=task.waits if waits is None else waits,
+        failures=task.failures,
+        faults=task.faults,
     )
+
+
+def first_waits(spec: TaskSpec, owner: str) -> Waits:
+    """What a new task waits for beside capacity."""
+    return Waits(owner if spec.hold else "", spec.not_before_ms)
 
 
 def step_attempt(attempt: Attempt, event: AttemptEvent, **others: Any) -> Attempt:
@@ -109,6 +119,13 @@ def live(state: State, ref: AttemptRef) -> tuple[Task, Attempt] | None:
 def has_ended(attempt: Attempt) -> bool:
     """Whether its worker told its outcome; its task may still wait for the rest of its log."""
     return attempt.state is AttemptState.ENDED
+
+
+def awaits_log(task: Task | None, attempt: Attempt | None) -> bool:
+    """Whether the attempt is over, and its task is not yet what that makes it: the rest of its log is on its way."""
+    if task is None or attempt is None or task.is_final or task.state is TaskState.PENDING:
+        return False
+    return has_ended(attempt)
 
 
 def ago(now: Instant, age_s: float) -> int:

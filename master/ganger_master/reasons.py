@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
 from ganger_core.domain.placement import explain_refusal
 from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
+from ganger_core.domain.task import Waits
 
 NO_WORKER = "no worker is connected"
 GIB = 2**30
@@ -74,6 +76,19 @@ def why_none(resting: Sequence[tuple[str, str]]) -> str:
     (name, words), others = resting[0], len(resting) - 1
     also = f", and {others} other{'s' if others > 1 else ''} too," if others else ""
     return f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+
+
+def why_aside(own: Waits, arrays: Waits) -> str:
+    """What a task waits for beside capacity, by itself or with its array; empty for nothing."""
+    for waits in (own, arrays):
+        if waits.held_by:
+            return f"held by {waits.held_by}: `ganger release` lets it go on"
+    until_ms = max(own.until_ms, arrays.until_ms)
+    if own.pause_s:
+        return f"failed and is tried again after {own.pause_s:.3g} s"
+    if not until_ms:
+        return ""
+    return f"not before {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def why_it_stays(worker: str, otherwise: str) -> str:

@@ -11,7 +11,8 @@ from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Report, Repor
 from ganger_master.changes import Answer, Change, SettleLog, Told
 from ganger_master.handing import vacate
 from ganger_master.losing import Loss, give_back, lose
-from ganger_master.moves import ago, current, has_ended, move, put, step_attempt
+from ganger_master.moves import ago, awaits_log, current, move, put, step_attempt
+from ganger_master.retrying import try_again
 from ganger_master.state import State
 
 
@@ -43,13 +44,7 @@ def settle_log(state: State, command: SettleLog, now: Instant) -> tuple[Change, 
     """An ended attempt's task becomes final, now that its log is whole or given up."""
     task = state.tasks.get(command.ref.task_id)
     attempt = state.attempts.get(command.ref.task_id)
-    if (
-        task is None
-        or attempt is None
-        or attempt.ref != command.ref
-        or task.is_final
-        or not has_ended(attempt)
-    ):
+    if task is None or attempt is None or attempt.ref != command.ref or not awaits_log(task, attempt):
         return Change(), None
     if command.incomplete and attempt.outcome is not None:
         attempt = attempt._replace(outcome=replace(attempt.outcome, log_incomplete=True))
@@ -118,6 +113,10 @@ def _finish(state: State, change: Change, task: Task, attempt: Attempt, now: Ins
     outcome = attempt.outcome
     assert outcome is not None, attempt
     event = _final_event(task, outcome)
+    if event in (TaskEvent.FAILED, TaskEvent.TIMED_OUT):
+        again = try_again(state, change, task, attempt, outcome, now)
+        if again is not None:
+            return again
     reason = task.reason if event is TaskEvent.CANCELLED else outcome.message
     task = move(
         task,

@@ -63,6 +63,8 @@ COMMANDS = {
         "--array 0-2 -o 'template={id} {elements}' -- true",
         "-o 'template={state}' -- true",
     ),
+    "hold": ("4 -o table", "4 -o json", "4 -o jsonl", "4 -o csv", "-o 'template={id} {held}' 4"),
+    "update": ("4 -p 9 -o table", "4 -p 9 -o json", "4 -p 9 -o csv", "4 -p 9 -o 'template={time}'"),
     "retry": (*(f"2 {form}" for form in EVERY_FORM), "1 -o json"),
 }
 

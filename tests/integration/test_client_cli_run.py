@@ -254,6 +254,22 @@ def test_limits_reach_the_master(master: ScriptedMaster, cli: Cli, verb: str) ->
     )
 
 
+@pytest.mark.parametrize("verb", ["submit", "run"])
+def test_labels_reach_the_master(master: ScriptedMaster, cli: Cli, verb: str) -> None:
+    master.on_submit = master.end
+    words = ("--label", "project=vision", "--label", "a/b=x=y z", "--label", "project=vision")
+    assert cli(verb, *words, "--", "true", "--label", "x=y").code == 0
+    assert master.tasks[1].spec.labels == (("a/b", "x=y z"), ("project", "vision"))
+    for wrong, said in (
+        (("vision",), "--label vision: write KEY=VALUE, such as --label project=vision"),
+        (("a=",), "--label a=: write KEY=VALUE"),
+        (("a=1", "--label", "a=2"), "--label a=2: a is 1 already"),
+        (("a b=1",), "'a b' is no key of a label"),
+    ):
+        assert said in cli(verb, "--label", *wrong, "true").err
+    assert len(master.tasks) == 1
+
+
 def test_cancel_says_by_which_signal_and_how_long(master: ScriptedMaster, cli: Cli) -> None:
     master.is_slow_to_stop = True
     master.submit(task_spec(["true"]))

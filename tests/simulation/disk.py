@@ -47,7 +47,7 @@ class Disk:
         for entry in group:
             change = entry.change
             for task in change.tasks:
-                self._put_task(task)
+                self._put_task(task, change.respecified)
             for attempt in change.attempts:
                 self._put_attempt(attempt)
             for event in change.events:
@@ -99,7 +99,7 @@ class Disk:
         """As `StoreReader.attempt`."""
         return self.tries.get(ref)
 
-    def _put_task(self, task: Task) -> None:
+    def _put_task(self, task: Task, respecified: Sequence[int]) -> None:
         before = self.tasks.get(task.id)
         label = task.spec.command[1] + (f"[{task.index}]" if task.array_id else "")
         if before is None:
@@ -107,8 +107,10 @@ class Disk:
                 raise Violation(f"I3 {label} became task {self.ids[label]} and task {task.id}")
             if task.id >= self._next_task_id + 100:
                 raise Violation(f"I3 task id {task.id} was skipped to")
-        elif before.spec != task.spec:
+        elif before.spec.command != task.spec.command:
             raise Violation(f"I3 the id {task.id} of {before.spec.command[1]} was given to {label}")
+        elif before.spec != task.spec and task.id not in respecified:
+            raise Violation(f"I1 task {task.id} has another spec, which would not be written")
         elif before.is_final:
             raise Violation(f"I6 task {task.id} was {before.state} and becomes {task.state}")
         elif task.version <= before.version or task.token < before.token:

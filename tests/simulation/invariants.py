@@ -16,6 +16,7 @@ from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
 from ganger_master.handing import is_asked_back
 from ganger_master.losing import MOST_CRASHES
+from ganger_master.retrying import NOT_LAUNCHED, is_wanted
 from ganger_master.state import State
 from simulation.disk import Violation
 from simulation.host import Run
@@ -24,6 +25,12 @@ from simulation.sweeps import add_up
 if TYPE_CHECKING:
     from simulation.world import World
 
+FAILURES = (
+    OutcomeKind.EXIT_NONZERO,
+    OutcomeKind.SIGNALLED,
+    OutcomeKind.LAUNCH_FAILED,
+    OutcomeKind.TIMED_OUT,
+)
 BEYOND_LEASE = "beyond the lease"
 UNHEARD = re.compile(f"{BEYOND_LEASE}|was fenced")
 """In the reasons for which the master gives up what it hears nothing of: an exit may be lost with the host."""
@@ -59,6 +66,8 @@ class Invariants:
             )
         if self._highest.get(run.task_id, 0) > run.token:
             raise Violation(f"I7 attempt {ref} began after attempt {self._highest[run.task_id]}")
+        if run.label in self._world.people.held:
+            raise Violation(f"I21 attempt {ref} began while its task was held")
         if not attempt.is_live:
             raise Violation(f"I4 attempt {ref} began although it was written off as {attempt.state}")
         if run.task_id in self._world.people.cancelled and (
@@ -101,8 +110,12 @@ class Invariants:
     def written(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
         """A commit wrote these: what it calls over must be over."""
         self.checks["commits"] += 1
+        disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
+            moment = disk.tasks[attempt.ref.task_id].spec.not_before_ms
+            if attempt.ref.token == 1 and attempt.assigned_ms < moment:  # once it has come, it has come
+                raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
             run = self._runs.get(attempt.ref)
             if not attempt.is_live and run is not None and run.ended is None:
                 raise Violation(f"I4 attempt {attempt.ref} is written off as {attempt.state}, but it lives")
@@ -131,8 +144,32 @@ class Invariants:
                 raise Violation(f"I6 task {task.id} is {task.state}, but {member} lives")
         if task.array is not None:
             self.checks["arrays"] += 1
-        elif task.state is TaskState.SUCCEEDED:
+            return
+        self._tried_often_enough(task)
+        if task.state is TaskState.SUCCEEDED:
             self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
+
+    def _tried_often_enough(self, task: Task) -> None:
+        """A task that failed by its own doing was tried as often as its user wants, and never more often."""
+        retry, outcome = task.spec.retry, task.outcome
+        failed = sum(
+            a.outcome is not None and a.outcome.kind in FAILURES and a.outcome.exit_code != NOT_LAUNCHED
+            for token in range(1, task.token + 1)
+            if (a := self._world.disk.tries[AttemptRef(task.id, token)]).state is AttemptState.ENDED
+        )
+        again = failed - (task.state in (TaskState.FAILED, TaskState.TIMED_OUT) and failed > 0)
+        self.checks["retries"] += task.failures
+        if task.failures > retry.limit or (task.state is not TaskState.CANCELLED and task.failures > failed):
+            raise Violation(f"I22 task {task.id} was tried again {task.failures} times, of {retry.limit}")
+        if outcome is None or outcome.kind not in FAILURES or outcome.exit_code == NOT_LAUNCHED:
+            return
+        wanted = is_wanted(retry, outcome) and task.id not in self._world.people.cancelled
+        if wanted and again < retry.limit and not self._was_stopped(task):
+            raise Violation(f"I22 task {task.id} failed after {again} retries of {retry.limit}")
+
+    def _was_stopped(self, task: Task) -> bool:
+        """Whether somebody asked to end it meanwhile."""
+        return any(e.task_id == task.id and e.state is TaskState.STOPPING for e in self._world.disk.events)
 
     def _note_lane(self, attempt: Attempt) -> None:
         """Count what was behind others, and what became of it."""
@@ -154,7 +191,9 @@ class Invariants:
         elif outcome.kind is OutcomeKind.EXIT_NONZERO:
             right = run.status == outcome.exit_code
         elif outcome.kind is OutcomeKind.TIMED_OUT:
-            limit_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            spec_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            asked = [spec_s, *self._world.people.run_limits.get(ref.task_id, ())]
+            limit_s = min(each for each in asked if each) if any(asked) else spec_s
             lived_s = (self._world.loop.now if run.ended is None else run.ended) - run.began
             right = run.signalled and 0 < 0.99 * limit_s <= lived_s
         elif outcome.kind is OutcomeKind.SIGNALLED:

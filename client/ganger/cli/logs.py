@@ -10,7 +10,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.forwarding import plain_interrupts
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import session_of
 from ganger.render import TaskOutput, note
 
@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def logs(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task is over.")] = False,
     lines: Annotated[
         int | None,
@@ -54,6 +55,7 @@ def logs(
     """Write a task's stdout to stdout and its stderr to stderr, byte for byte.
 
     Of an array, or of several tasks, the output of one after the other is written, each line behind its task's label.
+    A name, or how it begins, stands for the newest task of that name, -l for the newest that has the labels.
 
     Lines have no times of their own: --since begins with what reached the master in that time, which is all that was
     written in it, and maybe a little more. Ctrl-C ends -f, and leaves the task alone.
@@ -68,7 +70,7 @@ def logs(
     wanted = [LogStream.STDOUT] * stdout + [LogStream.STDERR] * stderr
     read = Reading(attempt or 0, lines, seconds(since or 0, "--since"), tuple(wanted) or tuple(LogStream))
     with session_of(context).client() as client:
-        labels = named_ids(client, ids)
+        labels = named_ids(client, ids, label, Choice.ONE)
         if len(labels) > 1 or (not (follow or attempt) and _is_array(client, labels)):
             if follow or attempt or exit_code:
                 raise Invalid(
@@ -76,12 +78,12 @@ def logs(
                 )
             read.many(client, labels)
             return
-        ((task_id, label),) = labels.items()
+        ((task_id, called),) = labels.items()
         try:
             with plain_interrupts():
                 read.one(client, task_id, follow)
         except KeyboardInterrupt:
-            note(f"\ndetached: following task {label} ends here, the task does not")
+            note(f"\ndetached: following task {called} ends here, the task does not")
             raise typer.Exit(exits.INTERRUPTED) from None
         if exit_code:
             raise typer.Exit(exits.highest(client.wait([task_id]), os.environ))

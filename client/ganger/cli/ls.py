@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -14,6 +15,7 @@ import typer
 from ganger import render
 from ganger.cli import exits
 from ganger.cli.completing import complete_ids, complete_states
+from ganger.cli.labels import LabelsOption, read_labels
 from ganger.cli.named import named_ids
 from ganger.cli.output_options import with_list_output
 from ganger.cli.session import session_of
@@ -49,6 +51,8 @@ class Wanted:
     everything: bool = False
     since_ms: int = 0
     limit: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    name_prefix: str = ""
 
     def of(self, rows: Iterable[TaskRow]) -> Iterator[TaskRow]:
         """Those of these rows, newest first, that are new enough."""
@@ -58,10 +62,11 @@ class Wanted:
 
 def ls(
     context: typer.Context,
+    label: LabelsOption,
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Only these: 42 for the elements of the array 42.",
+            help="Only these, such as 42 or a name; of an array its elements.",
             metavar="ID...",
             autocompletion=complete_ids,
         ),
@@ -77,12 +82,14 @@ def ls(
             autocompletion=complete_states,
         ),
     ] = "",
+    name: Annotated[
+        str, typer.Option("-n", "--name", help="Only those whose name begins like this.", metavar="TEXT")
+    ] = "",
     since: Annotated[
         str, typer.Option(help="Only what was submitted in this time, such as 2h.", metavar="DURATION")
     ] = "",
     limit: Annotated[
-        int | None,
-        typer.Option("-n", "--limit", help="At most so many, the newest.", metavar="NUMBER", min=1),
+        int | None, typer.Option(help="At most so many, the newest.", metavar="NUMBER", min=1)
     ] = None,
     watch: Annotated[
         bool, typer.Option("-w", "--watch", help="Show the list again every second, until Ctrl-C.")
@@ -90,7 +97,7 @@ def ls(
     *,
     out: Output,
 ) -> None:
-    """List tasks, the newest first: all that go on, and the newest 20 that are over.
+    """List tasks, the newest first: all that go on, and the newest 20 that are over; with -s, -l or -n all that fit.
 
     An array is one row; with its id, its elements are listed. TIME is how long a task has run; REASON is why it
     waits or how it ended, and of an array how far it is: done are the elements that are over, however they ended.
@@ -101,16 +108,17 @@ def ls(
     if watch and not (out.is_for_people and render.stdout_is_terminal()):
         raise Invalid("-w redraws a terminal, and stdout is none or -o names another form: leave -w out")
     ago_s = parse_duration(since, "--since") if since else None
-    states = _read_states(state)
+    labels = tuple(read_labels("-l", label).items())
+    asked = Wanted(tuple(ids or ()), tuple(_read_states(state)), everything, 0, limit, labels, name)
     with session_of(context).client() as client:
         if watch:
-            _watch(client, Wanted(ids or (), states, everything, 0, limit), ago_s, out)
+            _watch(client, asked, ago_s, out)
         now_ms = time.time_ns() // 1_000_000
-        wanted = Wanted(ids or (), states, everything, _since_ms(ago_s, now_ms), limit)
-        rows, hint = find(client, wanted)
+        asked = dataclasses.replace(asked, since_ms=_since_ms(ago_s, now_ms))
+        rows, hint = find(client, asked)
     out.write(_result(rows, now_ms))
     if out.is_for_people and not rows:
-        anything = not (state or ids or since)
+        anything = asked == Wanted()
         render.note("no tasks yet: ganger run -- echo hello" if anything else "no such tasks")
     if hint:
         render.note(hint)
@@ -128,15 +136,13 @@ def _result(rows: Sequence[TaskRow], now_ms: int) -> Result[TaskRow]:
 
 def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> None:
     """Draw the list again and again, until Ctrl-C ends the command."""
-    from dataclasses import replace
-
     from ganger.screen import Screen
 
     screen, pause = Screen(), threading.Event()
     try:
         while True:
             now_ms = time.time_ns() // 1_000_000
-            rows, _ = find(client, replace(wanted, since_ms=_since_ms(ago_s, now_ms)))
+            rows, _ = find(client, dataclasses.replace(wanted, since_ms=_since_ms(ago_s, now_ms)))
             width = render.width() if out.form is Form.TABLE else None
             head = f"{len(rows)} tasks at {time.strftime('%H:%M:%S', time.localtime(now_ms / 1000))}; Ctrl-C ends this"
             screen.draw([head, "", *lines_of(_result(rows, now_ms), out, width)])
@@ -147,12 +153,21 @@ def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> 
 
 def find(client: Client, wanted: Wanted) -> tuple[list[TaskRow], str]:
     """The rows asked for, and what to say of others that were left out."""
+    from ganger_core.domain.selection import Selection
+
     if wanted.ids:
+        chosen = Selection(wanted.labels, name_prefix=wanted.name_prefix)
         rows, hint = _named(client, wanted.ids, wanted.states, wanted.everything)
-        return list(wanted.of(rows)), hint
-    if wanted.states or wanted.everything or wanted.since_ms or wanted.limit:
-        return list(wanted.of(client.tasks(wanted.states or None, limit=wanted.limit))), ""
-    return _recent(client)
+        return list(wanted.of(row for row in rows if chosen.fits(row.task.spec))), hint
+    if wanted == Wanted():
+        return _recent(client)
+    found = client.tasks(
+        wanted.states or None,
+        labels=dict(wanted.labels),
+        name_prefix=wanted.name_prefix,
+        limit=wanted.limit,
+    )
+    return list(wanted.of(found)), ""
 
 
 def _recent(client: Client) -> tuple[list[TaskRow], str]:

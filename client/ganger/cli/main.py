@@ -17,6 +17,7 @@ from ganger.cli import (
     completion,
     dev,
     exits,
+    hold,
     logs,
     ls,
     master,
@@ -40,7 +41,20 @@ from ganger.render import width
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "progress", "wait", "cancel", "update", "retry"),
+    "Tasks": (
+        "run",
+        "submit",
+        "ls",
+        "show",
+        "logs",
+        "progress",
+        "wait",
+        "cancel",
+        "hold",
+        "release",
+        "update",
+        "retry",
+    ),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -147,8 +161,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, progress, wait, cancel, update, retry, worker, master, planner, backup, restore,
-    completion, version,
+    dev, run, submit, ls, show, logs, progress, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
 for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):

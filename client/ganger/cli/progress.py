@@ -10,7 +10,7 @@ import typer
 
 from ganger import render
 from ganger.cli import exits
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -27,16 +27,17 @@ def add_to(app: typer.Typer) -> None:
     app.command("progress", short_help="how far arrays are", epilog="Example: ganger progress 42")(progress)
 
 
-def progress(context: typer.Context, ids: IdsArgument) -> None:
+def progress(context: typer.Context, ids: IdsArgument, label: LabelsOption) -> None:
     """Show how far arrays and tasks are until they are over: a bar for each, what runs, waits and failed, and the pace.
 
     LEFT is how long the rest takes at the present pace, once five elements have told one. Where the output goes to no
-    terminal, a line is written whenever counts change.
+    terminal, a line is written whenever counts change. A name, or how it begins, stands for what goes on of that name,
+    else for the newest; -l for whatever has the labels, all for what goes on now.
     """
     with session_of(context).client() as client:
         shown = Shown(to_stderr=False)
         try:
-            follow(client, list(named_ids(client, ids)), shown)
+            follow(client, list(named_ids(client, ids, label, Choice.WAIT)), shown)
         except KeyboardInterrupt:
             raise typer.Exit(exits.INTERRUPTED) from None
 

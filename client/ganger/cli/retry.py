@@ -9,7 +9,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.output_options import with_output
 from ganger.cli.session import session_of
 from ganger.output import Output, told
@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
 def retry(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     failed: Annotated[
         bool, typer.Option("--failed", help="What failed, timed out or expired: the default.")
     ] = False,
@@ -40,13 +41,19 @@ def retry(
 
     The elements keep their indices, their lines or values, and the limits of their array, which must be over;
     elements that are named one by one need only be over themselves.
+
+    A name, or how it begins, stands for the newest task of that name, -l for what failed of all that has the labels.
     """
+    from ganger.arrays import FAILED
     from ganger_core.domain.errors import Conflict, Invalid, NotFound
+    from ganger_core.domain.states import TaskState
 
     again: dict[int, tuple[int, str]] = {}
     refused = False
     with session_of(context).client() as client:
-        for task_id, indices in by_array(named_ids(client, ids)).items():
+        states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
+        chosen = named_ids(client, ids, label, Choice.RETRY, states)
+        for task_id, indices in by_array(chosen).items():
             try:
                 new_id = client.retry(task_id, indices=indices, cancelled=cancelled)
                 again[new_id] = task_id, _said(client, new_id, task_id)

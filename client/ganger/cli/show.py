@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ganger import render
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.output_options import with_list_output
 from ganger.cli.session import session_of
 from ganger.cli.task_table import clock, ran_for, task_result
@@ -51,18 +51,24 @@ def add_to(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     *,
     out: Output,
 ) -> None:
     """Show everything about tasks: what was asked, each try of it, how it ended, and every event that is still kept.
 
     Of an array: what its elements are, and how many are in which state.
+
+    A name, or how it begins, stands for the newest task of that name, -l for whatever has the labels, all for what
+    goes on.
     """
     from ganger.calls import TaskRow
     from ganger.documents import task_document
 
     with session_of(context).client() as client:
-        found = [client.status(task_id, history=True) for task_id in named_ids(client, ids)]
+        found = [
+            client.status(task_id, history=True) for task_id in named_ids(client, ids, label, Choice.LOOK)
+        ]
     now_ms = time.time_ns() // 1_000_000
 
     def tell_each() -> None:
@@ -83,7 +89,7 @@ def show(
 
 
 def _show(status: TaskStatus, now_ms: int) -> None:
-    from ganger.wording import describe_end
+    from ganger.wording import describe_end, describe_retries
 
     task, spec = status.task, status.task.spec
     state = render.state_colour(task.state.value)
@@ -91,6 +97,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
     facts = [
         *_what_it_is(task),
+        *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
         ("command", clean(shlex.join(spec.command))),
@@ -100,6 +107,10 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
+        ("deadline", clock(spec.deadline_ms) if spec.deadline_ms else ""),
+        ("not before", clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
+        ("retries", describe_retries(task)),
+        ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
         ("submitted", _moment(task.submitted_ms, now_ms)),
@@ -154,6 +165,7 @@ def _array(task: Task) -> list[tuple[str, str]]:
 def _limits(spec: TaskSpec) -> str:
     """What was set beside the defaults."""
     from ganger.build import policy_name
+    from ganger.wording import signal_name
 
     limits = spec.limits
     times = (
@@ -161,6 +173,7 @@ def _limits(spec: TaskSpec) -> str:
         ("waits at most", limits.queue_s or None),
         ("grace", limits.grace_s),
         ("lost after", limits.lost_after_s),
+        (f"{signal_name(limits.warn_signal or None)} before that", limits.warn_s or None),
     )
     said = [f"{what} {duration(seconds)}" for what, seconds in times if seconds is not None]
     policy = policy_name(spec.on_worker_lost)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganger.cli.labels import TaskLabels, read_labels
 from ganger.render import note
 
 if TYPE_CHECKING:
@@ -82,6 +83,53 @@ LostPolicy = Annotated[
 ]
 
 
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="Not before this: 14:30, a date, or 1h30m from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
+
+
+Retries = Annotated[
+    int, typer.Option(help="Try it again so often when it fails by its own doing.", metavar="NUMBER", min=0)
+]
+RetryOn = Annotated[
+    str,
+    typer.Option(
+        help="Only after these exit codes, such as 75,80-90; timeout for its --time.",
+        metavar="CODES",
+        show_default=False,
+    ),
+]
+NeverRetryOn = Annotated[
+    str, typer.Option(help="Not after these exit codes.", metavar="CODES", show_default=False)
+]
+Backoff = Annotated[
+    str, typer.Option(help="Wait up to this before the first retry, then twice as long.", metavar="DURATION")
+]
+
+
+Deadline = Annotated[
+    str,
+    typer.Option(
+        help="Not started if not over by then: 18:00, a date, 8h from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Warn = Annotated[
+    str,
+    typer.Option(
+        help="A signal before its --time is over: USR1@2m.", metavar="SIGNAL@DURATION", show_default=False
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The task that a command line describes."""
@@ -119,6 +167,7 @@ def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
 def _read(
     command: Command,
     env: Env,
+    label: TaskLabels,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -129,12 +178,21 @@ def _read(
     grace: Grace = None,
     lost_after: LostAfter = None,
     on_worker_lost: LostPolicy = "by-age",
+    at: At = None,
+    hold: Hold = False,
+    retries: Retries = 0,
+    retry_on: RetryOn = "",
+    never_retry_on: NeverRetryOn = "",
+    backoff: Backoff = "10s",
+    deadline: Deadline = "0",
+    warn: Warn = "",
 ) -> Asked:
     return Asked(
         command,
         {
             "name": name,
             "env": read_env(env, os.environ),
+            "labels": read_labels("--label", label),
             "workdir": read_workdir(workdir),
             "cpus": cpus,
             "memory": mem,
@@ -144,6 +202,14 @@ def _read(
             "grace": grace,
             "lost_after": lost_after,
             "on_worker_lost": on_worker_lost,
+            "not_before": at,
+            "hold": hold,
+            "retries": retries,
+            "retry_on": retry_on,
+            "never_retry_on": never_retry_on,
+            "backoff": backoff,
+            "deadline": deadline,
+            "warn": warn,
         },
     )
 

@@ -10,7 +10,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import tell
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.output_options import with_list_output
 from ganger.cli.progress import Shown, follow
 from ganger.cli.session import session_of
@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
 def wait(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     timeout: Annotated[
         str, typer.Option(help="Give up after this time, such as 90, 10m or 1h30m.", metavar="DURATION")
     ] = "",
@@ -45,6 +46,8 @@ def wait(
     """Wait until tasks are over; the exit code is theirs, the highest of several or of an array's elements.
 
     With --any it is that of those that are over once one is, and the others go on.
+    A name, or how it begins, stands for the tasks of that name that go on, else for the newest; -l for whatever has
+    the labels, also what is over; all for what goes on now.
 
     124 says that the time given was over first, or a task's own; 125 (or GANGER_EXIT_ERROR) that a task was
     cancelled, lost or never started, or that Ganger itself failed.
@@ -58,7 +61,7 @@ def wait(
     limit_s = parse_duration(timeout) if timeout else None
     with session_of(context).client() as client:
         try:
-            task_ids = list(named_ids(client, ids))
+            task_ids = list(named_ids(client, ids, label, Choice.WAIT))
             if progress:
                 tasks = follow(
                     client, task_ids, Shown(to_stderr=True), timeout_s=limit_s, until_any=until_any

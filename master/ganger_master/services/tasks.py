@@ -11,6 +11,7 @@ from ganger_core.convert import task as convert
 from ganger_core.domain import validate
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
+from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
@@ -19,6 +20,7 @@ from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
+from ganger_master.services.updates import UpdateCalls
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
@@ -28,7 +30,7 @@ MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 
-class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
 
     async def SubmitTask(
@@ -180,16 +182,23 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
         before = page_start(request.page_token, 2**63 - 1)
-        owner = "" if caller.role is Role.ADMIN else caller.name
+        owner = "" if caller.role is Role.ADMIN and not request.own else caller.name
         states = [convert.task_state_from_proto(state, "states") for state in request.states]
+        chosen = Selection(convert.labels_from_proto(request.labels), request.name, request.name_prefix)
+        check_selection(chosen)
         if request.array_id:
             validate.check_id(request.array_id, "array_id")
             found = self._reader.elements(
-                request.array_id, before=before, limit=size + 1, owner=owner, states=states
+                request.array_id, before=before, limit=size + 1, owner=owner, states=states, chosen=chosen
             )
         else:
             found = self._reader.tasks(
-                before=before, limit=size + 1, owner=owner, states=states, ids=request.task_ids
+                before=before,
+                limit=size + 1,
+                owner=owner,
+                states=states,
+                ids=request.task_ids,
+                chosen=chosen,
             )
         rows = [
             task_pb2.ListTasksResponse.Row(
@@ -265,7 +274,7 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         return first
 
     def _with_reason(self, task: Task) -> Task:
-        """A waiting task shows why the last plan left it out, one whose worker is lost what it waits for."""
+        """A waiting task shows why it is not in line or was left out, one whose worker is lost what it waits for."""
         if task.is_final:
             return task
         if task.state is TaskState.PENDING:

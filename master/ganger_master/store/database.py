@@ -15,7 +15,7 @@ from pathlib import Path
 from ganger_core.domain.errors import Conflict
 from ganger_master.store.failures import explain
 
-SCHEMA = 5  # kept in PRAGMA user_version
+SCHEMA = 6  # kept in PRAGMA user_version
 BUSY_TIMEOUT_S = 30.0
 NAME = "ganger.db"
 RESTORING = NAME + ".restoring"  # there while `ganger restore` has begun to replace the database

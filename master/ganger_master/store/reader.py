@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
+from ganger_master.store.choosing import chosen_by
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
@@ -95,13 +97,21 @@ class StoreReader:
         return rows.attempt_from_row(row) if row else None
 
     def tasks(
-        self, *, before: int, limit: int, owner: str, states: Collection[TaskState], ids: Collection[int]
+        self,
+        *,
+        before: int,
+        limit: int,
+        owner: str,
+        states: Collection[TaskState],
+        ids: Collection[int],
+        chosen: Selection = EVERYTHING,
     ) -> list[tuple[Task, str]]:
         """Up to `limit` tasks with an id below `before`, newest first, each with its newest attempt's worker.
 
         An empty `owner`, `states` or `ids` does not filter; without `ids` there are no elements of arrays.
         """
         clauses, values = ["t.id < ?"], [before]
+        query, order = rows.TASKS_WITH_WORKERS, "t.id"
         filters: list[tuple[str, Iterable[object]]] = [
             ("t.owner", [owner] if owner else []),
             ("t.state", [state.value for state in states]),
@@ -114,9 +124,15 @@ class StoreReader:
                 values += listed  # type: ignore[arg-type]
         if not ids:
             clauses.append("t.array_id = 0")
-        query = f"{rows.TASKS_WITH_WORKERS} WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
+            more, of_choice = chosen_by(chosen)
+            clauses += more
+            values += of_choice  # type: ignore[arg-type]
+            if chosen.labels:  # in the order of its index, so that a page reads no more than its rows
+                query, order = f"{query} JOIN labels l ON l.task_id = t.id", "l.task_id"
+        query = f"{query} WHERE {' AND '.join(clauses)} ORDER BY {order} DESC LIMIT ?"
+        most = len(ids) or limit
         found = [
-            (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, limit))
+            (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, most))
         ]
         if not ids:
             return found
@@ -127,14 +143,24 @@ class StoreReader:
             and (not owner or task.owner == owner)
             and (not states or task.state in states)
         ]
-        return sorted(found, key=lambda each: -each[0].id)[:limit]
+        named = sorted(found, key=lambda each: -each[0].id)
+        return [(task, worker) for task, worker in named if chosen.fits(task.spec)][:limit]
 
     def elements(
-        self, array_id: int, *, before: int, limit: int, owner: str, states: Collection[TaskState]
+        self,
+        array_id: int,
+        *,
+        before: int,
+        limit: int,
+        owner: str,
+        states: Collection[TaskState],
+        chosen: Selection = EVERYTHING,
     ) -> list[tuple[Task, str]]:
         """Up to `limit` elements of an array, as `tasks` gives them, also those that have no record."""
         array = self.task(array_id)
         if array is None or array.array is None or (owner and array.owner != owner):
+            return []
+        if not chosen.fits(array.spec):
             return []
         return list(islice(elements(self._db(), array, before, states, self._items_of), limit))
 

@@ -57,6 +57,7 @@ class TaskEvent(StrEnum):
     STARTED = "started"
     STOP_ASKED = "stop_asked"
     REQUEUED = "requeued"  # its attempt was lost
+    RETRIED = "retried"  # its attempt failed, and it is tried again
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -104,6 +105,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.SCHEDULED: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.ACCEPTED: _T.STARTING,
         _TE.STARTED: _T.RUNNING,
         _TE.STOP_ASKED: _T.STOPPING,
@@ -115,6 +117,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.STARTING: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.STARTED: _T.RUNNING,
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
@@ -123,6 +126,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     },
     _T.RUNNING: {
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,

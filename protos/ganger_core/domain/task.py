@@ -27,20 +27,49 @@ class OnWorkerLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting."""
+    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting.
+
+    With `warn_s`, it gets the signal `warn_signal` so long before its run limit is over.
+    """
 
     run_s: float = 0.0  # from the start of the process until it is stopped and the task TIMED_OUT
     queue_s: float = 0.0  # from the submission until a first start; then the task is EXPIRED
     grace_s: float | None = None  # between the signal that stops it and SIGKILL
     lost_after_s: float | None = None  # the lease: how long it may go on without an answered heartbeat
+    warn_s: float = 0.0
+    warn_signal: int = 0
 
 
 NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """When a task that failed by its own doing is tried again: `limit` times, after any exit code or those named.
+
+    Exit codes are as in an `Outcome`: 128 + signal for one that died of a signal. `on` and `never_on` are sorted. With
+    `on_timeout` it is tried again when its run limit was over, and without `on` only then. Before the n-th retry it
+    waits up to `backoff_s` * 2^(n-1) seconds, at most ten minutes.
+    """
+
+    limit: int = 0
+    on: tuple[int, ...] = ()
+    never_on: tuple[int, ...] = ()
+    on_timeout: bool = False
+    backoff_s: float = 10.0
+
+
+NO_RETRY = Retry()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder."""
+    """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
+
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it; and not
+    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are pairs of a
+    key and a value in the order of the keys, each of which is there once.
+    """
 
     command: tuple[str, ...]
     name: str = ""
@@ -50,6 +79,11 @@ class TaskSpec:
     priority: int = DEFAULT_PRIORITY
     limits: Limits = NO_LIMITS
     on_worker_lost: OnWorkerLost = OnWorkerLost.BY_AGE
+    not_before_ms: int = 0
+    hold: bool = False
+    retry: Retry = NO_RETRY
+    deadline_ms: int = 0
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class OutcomeKind(StrEnum):
@@ -125,10 +159,27 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """What a waiting task waits for beside capacity; of an array, what all its elements wait for.
+
+    `held_by` names who holds it, empty when nobody does; `until_ms` is the moment before which it does not start, in
+    Unix milliseconds, 0 for none; `pause_s` is how long it waits, from when it began to wait, before it is tried again.
+    """
+
+    held_by: str = ""
+    until_ms: int = 0
+    pause_s: float = 0.0
+
+
+NO_WAITS = Waits()
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is.
 
-    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper. One with an
+    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper; `failures`
+    those that failed and were followed by another try, `faults` those that their worker could not start. One with an
     `array` is an array, which is never assigned: its elements are. An element has the `index` by which it differs from
     the others of the array `array_id` (0: it is none).
     """
@@ -148,6 +199,9 @@ class Task:
     array: Array | None = None
     array_id: int = 0
     index: int = 0
+    waits: Waits = NO_WAITS
+    failures: int = 0
+    faults: int = 0
 
     @property
     def is_final(self) -> bool:

@@ -13,16 +13,19 @@ from decimal import Decimal
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.labels import check_labels
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
 from ganger_core.domain.task import (
     LOG_TAIL_BYTES,
+    NO_RETRY,
     AttemptRef,
     Limits,
     LogChunk,
     Outcome,
     Report,
     ReportKind,
+    Retry,
     TaskSpec,
     WorkerProfile,
     WorkerUsage,
@@ -41,14 +44,17 @@ MAX_CPU_MILLI = 1_000_000
 MAX_MEMORY_BYTES = 2**50
 MAX_SLOTS = 1_000_000
 MAX_SIGNAL = 64
+MAX_RETRIES = 1_000
 LEAST_LEASE_S = 1.0
 MAX_SECONDS = 10 * 366 * 86_400.0
+LATEST_MS = 32_503_680_000_000  # the year 3000, in Unix milliseconds
 RESERVED_ENV_PREFIX = "GANGER_"
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]{1,128}")
+_CODES = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", re.ASCII)
 _DECIMAL = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
 _MEMORY = re.compile(rf"({_DECIMAL}) ?([KMGTP]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _UNIT_BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
@@ -124,12 +130,19 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_request(spec.resources, f"{field}.resources")
     check_int(spec.priority, f"{field}.priority", 0, MAX_PRIORITY)
     check_limits(spec.limits, f"{field}.limits", least_lease_s)
+    check_labels(spec.labels, f"{field}.labels")
+    check_int(spec.not_before_ms, f"{field}.not_before_ms", 0, LATEST_MS)
+    check_int(spec.deadline_ms, f"{field}.deadline_ms", 0, LATEST_MS)
+    if spec.retry is not NO_RETRY:
+        check_retry(spec.retry, f"{field}.retry")
 
 
 def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:
     """The times that a user set. A lease has a least length, so that a late heartbeat does not end the task."""
     check_seconds(limits.run_s, f"{field}.run_s")
     check_seconds(limits.queue_s, f"{field}.queue_s")
+    if limits.warn_s or limits.warn_signal:
+        _check_warning(limits, field)
     if limits.grace_s is not None:
         check_seconds(limits.grace_s, f"{field}.grace_s")
     if limits.lost_after_s is not None:
@@ -140,6 +153,24 @@ def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = L
                 f"not {limits.lost_after_s:g}",
                 field=f"{field}.lost_after_s",
             )
+
+
+def _check_warning(limits: Limits, field: str) -> None:
+    check_seconds(limits.warn_s, f"{field}.warn_s")
+    check_signal(limits.warn_signal, f"{field}.warn_signal")
+    if not limits.run_s:
+        raise Invalid(f"{field}.warn_s needs a run limit to warn of: set run_s, too", field=f"{field}.warn_s")
+
+
+def check_retry(retry: Retry, field: str = "retry") -> None:
+    """When a task is tried again."""
+    check_int(retry.limit, f"{field}.limit", 0, MAX_RETRIES)
+    for name, codes in (("on", retry.on), ("never_on", retry.never_on)):
+        for code in codes:
+            check_int(code, f"{field}.{name}", 1, 255)
+        if sorted(set(codes)) != list(codes):
+            raise Invalid(f"{field}.{name} must be sorted, each code once", field=f"{field}.{name}")
+    check_seconds(retry.backoff_s, f"{field}.backoff_s")
 
 
 def check_array(array: Array, field: str = "array") -> None:
@@ -270,6 +301,20 @@ def parse_duration(text: str, field: str = "duration") -> float:
         seconds = float(sum(Decimal(amount) * _UNIT_MS[unit] for amount, unit in parts) / 1000)
     check_seconds(seconds, field)
     return seconds
+
+
+def parse_exit_codes(text: str, field: str) -> tuple[int, ...]:
+    """Exit codes in ascending order from text such as `75` or `1,75,80-90`."""
+    codes: set[int] = set()
+    for part in text.split(","):
+        match = _CODES.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= 255:
+            raise Invalid(
+                f"{field}: {part.strip()!r} is no exit code from 1 to 255 or range of them", field=field
+            )
+        codes.update(range(first, last + 1))
+    return tuple(sorted(codes))
 
 
 def _encoded(value: str, field: str, what: str = "") -> bytes:

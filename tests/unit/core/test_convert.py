@@ -142,6 +142,8 @@ OPTIONAL = {
     ("Attempt", "outcome"),
     ("Task", "outcome"),
     ("Task", "array"),
+    ("Task", "waits"),
+    ("TaskSpec", "retry"),
     ("Event", "outcome"),
     ("Report", "outcome"),
     ("Report", "handed_to"),

@@ -11,6 +11,7 @@ import pytest
 
 from ganger_core.domain import validate as v
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.labels import MAX_LABEL_VALUE, MAX_LABELS
 from ganger_core.domain.plan import Fleet, ShapeDemand, Snapshot
 from ganger_core.domain.resources import MAX_AMOUNT, Resources
 from ganger_core.domain.task import (
@@ -34,6 +35,7 @@ SPEC = TaskSpec(
     workdir="/w",
     resources=Resources(0, 0, 1),
     priority=100,
+    labels=(("a", "1"), ("b/c.d_e-f", "vi sion ☃")),
 )
 REF = AttemptRef(1, 1)
 REPORT = Report(REF, ReportKind.ENDED, 0.1, 3.5, "m", Outcome(OutcomeKind.SIGNALLED, 137, 9), 3, 0, b"abc")
@@ -52,6 +54,8 @@ def test_a_good_spec_passes() -> None:
     v.check_spec(SPEC)
     v.check_spec(TaskSpec(command=("x" * v.MAX_COMMAND_BYTES,)))
     v.check_spec(TaskSpec(command=("x",) * v.MAX_ARGS, name="n" * v.MAX_NAME))
+    labels = tuple((f"k{n:062}", "v" * MAX_LABEL_VALUE) for n in range(MAX_LABELS))
+    v.check_spec(replace(SPEC, labels=labels))
     v.check_spec(replace(SPEC, resources=Resources(v.MAX_CPU_MILLI, v.MAX_MEMORY_BYTES, 1), priority=0))
 
 
@@ -92,6 +96,19 @@ def test_a_good_spec_passes() -> None:
         ({"resources": Resources(0, v.MAX_MEMORY_BYTES + 1, 1)}, "resources.memory_bytes"),
         ({"resources": Resources(0, 0, 0)}, "resources.slots"),
         ({"resources": Resources(0, 0, 2)}, "resources.slots"),
+        ({"labels": (("", "x"),)}, "labels"),
+        ({"labels": (("-a", "x"),)}, "labels"),
+        ({"labels": (("a b", "x"),)}, "labels"),
+        ({"labels": (("ä", "x"),)}, "labels"),
+        ({"labels": (("k" * 64, "x"),)}, "labels"),
+        ({"labels": (("a", ""),)}, "labels"),
+        ({"labels": (("a", "x\ny"),)}, "labels"),
+        ({"labels": (("a", "\0"),)}, "labels"),
+        ({"labels": (("a", SURROGATE),)}, "labels"),
+        ({"labels": (("a", "x" * (MAX_LABEL_VALUE + 1)),)}, "labels"),
+        ({"labels": (("a", "1"), ("a", "2"))}, "labels"),
+        ({"labels": (("b", "1"), ("a", "2"))}, "labels"),
+        ({"labels": tuple((f"k{n:02}", "x") for n in range(MAX_LABELS + 1))}, "labels"),
         ({"priority": -1}, "priority"),
         ({"priority": 101}, "priority"),
         ({"priority": 2**64}, "priority"),

@@ -22,12 +22,10 @@ from ganger_core.domain.task import (
     StartOrder,
     StopOrder,
 )
-from ganger_master.changes import Forget, Request, Update
+from ganger_master.changes import Request, Update
 from ganger_master.cycle import Cycle
 from ganger_master.planning import Planning
 from ganger_master.restored import RestoreHold
-from ganger_master.store.aged import AgedRows
-from ganger_master.store.reader import StoreReader
 from testkit.builders import a_spec, a_worker, ended, started
 from testkit.one_thread import FirstFitPlanner, OneThreadMaster
 
@@ -189,7 +187,7 @@ def test_nothing_goes_behind_while_a_restore_holds_assignments_back(
     assert master.run_cycle().behind > 0  # without the hold
 
 
-def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
+def test_a_lower_update_is_in_force_when_nothing_can_start_beyond_it(
     master: OneThreadMaster, clock: ManualClock
 ) -> None:
     array_id = master.submit_array(a_spec(), an_array("0-99", most=3))
@@ -199,13 +197,13 @@ def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
     update(master, array_id, 1)
     asked = [order.ref for _, order in master.orders if isinstance(order, RevokeOrder)]
     assert sorted(asked) == sorted(behind)
-    assert not master.engine.limit_is_in_force(array_id)
+    assert not master.engine.update_is_in_force(array_id)
     end_all(master, running[:1])  # nothing takes its place
     assert master.state.lanes.running(array_id) == 2
     desired = master.engine.desired(WORKER.id)[1]
     assert {order.ref for order in desired if isinstance(order, RevokeOrder)} == set(behind)  # told again
     master.report(WORKER, *(Report(ref, ReportKind.REVOKED) for ref in behind))
-    assert master.engine.limit_is_in_force(array_id)
+    assert master.engine.update_is_in_force(array_id)
     assert cycle(master) == []
 
 
@@ -213,9 +211,9 @@ def test_a_lower_limit_is_not_in_force_while_a_start_is_on_its_way(master: OneTh
     array_id = master.submit_array(a_spec(), an_array(most=2))
     refs = cycle(with_worker(master))
     update(master, array_id, 1)
-    assert not master.engine.limit_is_in_force(array_id)
+    assert not master.engine.update_is_in_force(array_id)
     start_all(master, refs)
-    assert master.engine.limit_is_in_force(array_id)
+    assert master.engine.update_is_in_force(array_id)
 
 
 def test_what_was_started_meanwhile_keeps_its_place_beyond_a_lower_limit(
@@ -342,64 +340,6 @@ def test_a_restarted_master_goes_on_where_the_records_end(
     again.register(WORKER)
     assert [ref.task_id - array_id for ref in cycle(again)] == [4]
     assert again.task(array_id + 6).spec.env[-1] == ("GANGER_ARRAY_ITEM", "item 5")
-
-
-def test_elements_are_kept_as_long_as_their_array_lives(master: OneThreadMaster, clock: ManualClock) -> None:
-    array_id = master.submit_array(a_spec(), an_array("0-9"))
-    refs = cycle(with_worker(master))
-    end_all(master, refs)
-    old = AgedRows(master.path)
-    later_ms = clock.now().wall_ms + 1
-    assert old.tasks({SUCCEEDED: later_ms}, 100) == ()
-    master.apply(Forget(task_ids=tuple(ref.task_id for ref in refs)))
-    assert len(rows(master)) == 4
-    master.cancel(array_id)
-    assert set(old.tasks({SUCCEEDED: later_ms}, 100)) == {ref.task_id for ref in refs}
-    old.close()
-
-
-def test_the_store_gives_elements_without_rows_and_not_those_forgotten(master: OneThreadMaster) -> None:
-    items = Items.of(f"item {n}" for n in range(6))
-    array_id = master.submit_array(a_spec(), replace(an_array("0-5"), items=items.digest), items)
-    refs = cycle(with_worker(master))
-    end_all(master, refs)
-    reader = StoreReader(master.path)
-    first = reader.elements(array_id, before=2**62, limit=3, owner="", states=())
-    assert [(task.index, task.state, worker) for task, worker in first] == [
-        (5, PENDING, ""),
-        (4, PENDING, ""),
-        (3, SUCCEEDED, "w1"),
-    ]
-    waiting = reader.elements(array_id, before=2**62, limit=9, owner="ann", states=[PENDING])
-    assert [task.index for task, _ in waiting] == [5, 4]
-    assert reader.elements(array_id, before=2**62, limit=9, owner="bob", states=()) == []
-    assert [task.id for task, _ in reader.tasks(before=2**62, limit=9, owner="", states=(), ids=())] == [
-        array_id
-    ]
-    named = reader.tasks(before=2**62, limit=9, owner="", states=(), ids=[array_id + 6, array_id + 1, 999])
-    assert [task.id for task, _ in named] == [array_id + 6, array_id + 1]
-    assert named[0][0].spec.env[-1] == ("GANGER_ARRAY_ITEM", "item 5")
-    master.cancel(array_id)
-    master.apply(Forget(task_ids=(refs[0].task_id,)))
-    assert reader.task(refs[0].task_id) is None
-    rest = reader.task(array_id + 6)
-    assert rest is not None
-    assert rest.state is CANCELLED
-    reader.close()
-
-
-def test_items_are_forgotten_with_the_last_array_that_has_them(master: OneThreadMaster) -> None:
-    items = Items.of(["a", "b"])
-    array = replace(an_array("0-1"), items=items.digest)
-    first, second = master.submit_array(a_spec(), array, items), master.submit_array(a_spec(), array, items)
-
-    def kept() -> int:
-        return int(master._db.execute("SELECT count(*) FROM items").fetchone()[0])
-
-    for left, array_id in ((1, first), (0, second)):
-        master.cancel(array_id)
-        master.apply(Forget(task_ids=(array_id,)))
-        assert kept() == left
 
 
 def test_only_an_array_that_goes_on_has_a_limit_to_change(master: OneThreadMaster) -> None:

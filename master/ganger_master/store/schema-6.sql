@@ -1,0 +1,15 @@
+-- From schema 5 to 6. `waits` is JSON: why a waiting task is not in the queue; null for nothing.
+ALTER TABLE tasks ADD COLUMN waits TEXT;
+ALTER TABLE tasks ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
+
+-- The labels of tasks and arrays, to find them by; elements have those of their array. What counts is in the spec.
+CREATE TABLE labels (
+    task_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (task_id, key)
+) WITHOUT ROWID;
+CREATE INDEX labels_by_value ON labels (key, value, task_id);
+CREATE INDEX tasks_named ON tasks (json_extract(spec, '$.name'), id)
+WHERE array_id = 0 AND json_extract(spec, '$.name') <> '';
