@@ -14,6 +14,7 @@ from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_
 from ganger.calls import LogPart, MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
+from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TaskState
@@ -24,7 +25,6 @@ from ganger_core.domain.task import (
     LogStream,
     Task,
     TaskSpec,
-    WorkerView,
 )
 from ganger_core.domain.validate import check_int, check_spec
 from ganger_core.settings import master_target
@@ -33,7 +33,7 @@ PATIENCE_S = 60.0
 MOST_LINES = 2**40
 
 
-class Client(ArrayClient):
+class Client(ArrayClient, WorkerClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
@@ -215,22 +215,6 @@ class Client(ArrayClient):
             raise Invalid("task_ids is empty: no event would ever come; None asks for all", field="task_ids")
         self._calls.meet()
         return follow_events(self._calls, after_seq, task_ids or (), timeout_s)
-
-    def workers(self) -> Iterator[WorkerView]:
-        """The workers that the master knows, by name."""
-        token = ""
-        while True:
-            page, token = self._calls.worker_page(token)
-            yield from page
-            if not token:
-                return
-
-    def fence(self, worker: str) -> int:
-        """Declare that a LOST worker's host is dead, by the worker's name or id; returns how many attempts that ends.
-
-        Their tasks run elsewhere or fail. If the host lives after all, they may run twice until it reports.
-        """
-        return self._calls.fence(_new_request_id(), worker)
 
 
 def _new_request_id() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Attempt, Event, Outcome, Task, WorkerView
 
@@ -145,6 +146,18 @@ def worker_document(worker: WorkerView) -> Document:
         },
         "heartbeat_age_s": round(worker.heartbeat_age_s, 3),
         "attempts": [{"task_id": ref.task_id, "attempt": ref.token} for ref in worker.attempts],
+        "cordon": None if worker.cordon is None else cordon_document(worker.cordon),
+    }
+
+
+def cordon_document(cordon: Cordon) -> Document:
+    """Who wants a worker to get no new work, why, and since when (Unix time by the master's clock)."""
+    return {
+        "by": cordon.by,
+        "reason": cordon.reason,
+        "since_ms": cordon.since_ms,
+        "drains": cordon.drains,
+        "deadline_ms": cordon.deadline_ms or None,
     }
 
 

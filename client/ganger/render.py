@@ -26,7 +26,9 @@ _COLOURS = {
     "EXPIRED": "31",
     "UP": "32",
     "SUSPECT": "33",
+    "CORDONED": "33",
     "DRAINING": "33",
+    "DRAINED": "33",
     "LOST": "31",
 }
 

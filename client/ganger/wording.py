@@ -133,5 +133,7 @@ def _sentence(outcome: Outcome) -> str:
             return f"timed out{detail}"
         case OutcomeKind.EXPIRED:
             return f"expired before it started{detail}"
+        case OutcomeKind.DRAINED:
+            return f"was stopped to empty its worker{detail}"
         case OutcomeKind.UNKILLABLE:
             return f"cannot be ended{detail}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     Attempt,
@@ -159,6 +160,23 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCordon:
+    """An operator wants these workers to get no new work, or (None) to have it again. Answer: the ids, by blanks."""
+
+    request: Request
+    worker_ids: tuple[str, ...]
+    cordon: Cordon | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """An attempt must leave its worker, which should be empty by now: its task waits again, once it has ended."""
+
+    ref: AttemptRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """A worker registered."""
 
@@ -193,6 +211,8 @@ Command = (
     | SettleLog
     | LoseAttempt
     | Fence
+    | SetCordon
+    | Evict
     | Register
     | Forget
     | SettleRestore
@@ -260,6 +280,14 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Cordoned:
+    """The worker gets nothing new by an operator's word, or (None) is free of that."""
+
+    worker_id: str
+    cordon: Cordon | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relet:
     """The attempt's lease has another length from now on."""
 
@@ -274,7 +302,9 @@ class Tell:
     order: Order
 
 
-Effect = Enqueue | Dequeue | CloseArray | Limit | Reserve | Release | HandOver | Rest | Relet | Tell
+Effect = (
+    Enqueue | Dequeue | CloseArray | Limit | Reserve | Release | HandOver | Rest | Cordoned | Relet | Tell
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +328,7 @@ class Change:
     effects: list[Effect] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
     workers: list[WorkerProfile] = field(default_factory=list)
+    cordons: list[tuple[str, Cordon | None]] = field(default_factory=list)  # by worker id
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
@@ -310,6 +341,7 @@ class Change:
             or self.attempts
             or self.answered
             or self.workers
+            or self.cordons
             or self.forgotten
             or self.restore_settled
         )
@@ -323,6 +355,7 @@ class Change:
             (self.effects, later.effects),
             (self.answered, later.answered),
             (self.workers, later.workers),
+            (self.cordons, later.cordons),
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
-from ganger_master.changes import Age, Command, LoseAttempt, Revoke, SettleLog, Withdraw
+from ganger_master.changes import Age, Command, Evict, LoseAttempt, Revoke, SettleLog, Withdraw
+from ganger_master.cordons import is_leaving
 from ganger_master.engine import Engine
 from ganger_master.expiring import expire
+from ganger_master.fencing import evictions
 from ganger_master.prefill import overdue
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -44,6 +46,7 @@ class Cleanup:
             return [
                 *self._overdue_attempts(now),
                 *self._aged_attempts(state, now),
+                *self._evictions(state, now),
                 *(Revoke(ref, "asked back: nothing came free for it") for ref in overdue(state, now.wall_ms)),
                 *logs,
             ]
@@ -55,6 +58,14 @@ class Cleanup:
     def _aged_attempts(self, state: State, now: Instant) -> list[Command]:
         live = self._registry.leased()
         return [Age(ref) for ref in live if ages(state, self._rules, ref, now)]
+
+    def _evictions(self, state: State, now: Instant) -> list[Command]:
+        """What is left on workers that should be empty by now."""
+        over = [pair for pair in state.cordons.items() if pair[1].is_over(now.wall_ms)]
+        found = [
+            each for key, cordon in over for each in evictions(self._registry, state.workers[key], cordon)
+        ]
+        return [each for each in found if not (isinstance(each, Evict) and is_leaving(state, each.ref))]
 
     def _overdue_attempts(self, now: Instant) -> list[Command]:
         """Decided under the engine lock, because an order that leaves meanwhile may not be withdrawn."""

@@ -82,7 +82,11 @@ class Cycle:
             return CycleResult(0, 0, 0, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
-            why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
+            why = (
+                restored.REASON
+                if held
+                else why_none(self._registry.resting(now.steady_s), self._registry.excluded())
+            )
             self._queue.park([(key, why) for key in heads.keys], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
@@ -176,19 +180,19 @@ class Cycle:
     def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[LaneKey], now: Instant) -> None:
         """Leave out what was left over, and of the rest what fits nowhere and can go behind nobody (`in_lanes`)."""
         fleet, free = self._registry.fleet(now.steady_s)
-        best = not_worse(free)
+        best, excluded = not_worse(free), self._registry.excluded()
 
         def no_room(key: BucketKey) -> object:
             may_go = key.lane in in_lanes or any(key.request.fits(left) for left in best)
-            return "" if may_go else NoRoom(key.request, fleet, free)
+            return "" if may_go else NoRoom(key.request, fleet, free, excluded)
 
         keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
         reasons: list[tuple[BucketKey, object]] = [
-            (key, Refused(key.request, refusal.groups))
+            (key, Refused(key.request, refusal.groups, excluded))
             for key, refusal in zip(keys, planned.plan.refusals, strict=True)
         ]
         if planned.by == BY_NOBODY:
-            reasons = [(key, NoRoom(key.request, fleet, free)) for key in heads.keys]
+            reasons = [(key, NoRoom(key.request, fleet, free, excluded)) for key in heads.keys]
         self._queue.park(reasons, heads.generation, no_room)
 
     def _say_fallback(self, planned: Planned) -> None:

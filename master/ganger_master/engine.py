@@ -22,6 +22,7 @@ from ganger_master.changes import (
     Change,
     CloseArray,
     Command,
+    Cordoned,
     Dequeue,
     Effect,
     Enqueue,
@@ -239,6 +240,10 @@ class Engine:
             state.requests[request.owner, request.request_id] = (request.digest, told.answer)
         for profile in change.workers:
             state.workers[profile.id] = profile
+        for worker_id, cordon in change.cordons:
+            state.cordons.pop(worker_id, None)
+            if cordon is not None:
+                state.cordons[worker_id] = cordon
         for old in change.forgotten:
             for task_id in old.task_ids:
                 state.tasks.pop(task_id, None)
@@ -293,7 +298,7 @@ class Engine:
 
     def _makes_room_locked(self, effect: Effect) -> bool:
         match effect:
-            case Release():
+            case Release() | Cordoned():  # whom a cordon shuts out is to be told so
                 return True
             case HandOver(attempt, _):
                 return wants_more(self._state, attempt)
@@ -346,10 +351,11 @@ def enqueue_waiting(state: State, queue: TaskQueue, now: Instant) -> None:
 
 
 def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Instant) -> None:
-    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew.
+    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew. And the cordons.
 
     What a store of an earlier version did not know (`schema-3.sql`) is the cluster's own setting.
     """
+    registry.carry_out([Cordoned(*pair) for pair in state.cordons.items()], now.steady_s, 0.0)
     for stored in [attempt for attempt in state.attempts.values() if attempt.is_live]:
         attempt = stored
         if stored.lease_s < 0:

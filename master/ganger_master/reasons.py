@@ -16,19 +16,29 @@ NO_WORKER = "no worker is connected"
 GIB = 2**30
 
 
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A worker that is there and gets no new work, and why, as words that follow its name."""
+
+    name: str
+    capacity: Resources
+    why: str
+
+
 @dataclass(frozen=True)
 class Refused:
     """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does."""
 
     request: Resources
     groups: Sequence[GroupRefusal]
+    excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
         return self._text
 
     @cached_property
     def _text(self) -> str:
-        return why_refused(self.request, self.groups)
+        return why_refused(self.request, self.groups, self.excluded)
 
 
 @dataclass(frozen=True)
@@ -38,17 +48,25 @@ class NoRoom:
     request: Resources
     fleet: Fleet
     free: Sequence[Resources]
+    excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
         return self._text
 
     @cached_property
     def _text(self) -> str:
-        return why_refused(self.request, explain_refusal(self.request, self.fleet, self.free))
+        groups = explain_refusal(self.request, self.fleet, self.free)
+        return why_refused(self.request, groups, self.excluded)
 
 
-def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
-    """A sentence from the reasons of every group of workers."""
+def why_refused(request: Resources, groups: Sequence[GroupRefusal], excluded: Sequence[Excluded] = ()) -> str:
+    """A sentence from the reasons of every group of workers, and who is `excluded` though it is large enough."""
+    shut = why_excluded([each for each in excluded if request.fits(each.capacity)])
+    said = _why_refused(request, groups)
+    return f"{said}; {shut}" if shut else said
+
+
+def _why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     busy = [group for group in groups if group.code is RefusalCode.BUSY]
     small = [group for group in groups if group.code is RefusalCode.TOO_LARGE]
     if not groups:
@@ -69,13 +87,26 @@ def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     return text
 
 
-def why_none(resting: Sequence[tuple[str, str]]) -> str:
+def why_excluded(excluded: Sequence[Excluded]) -> str:
+    """That these get no new work, by the name and the reason of the first; empty for none."""
+    if not excluded:
+        return ""
+    first, others = excluded[0], len(excluded) - 1
+    also = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    return f"{first.name}{also} {'are' if others else 'is'} excluded: {first.why}"
+
+
+def why_none(resting: Sequence[tuple[str, str]], excluded: Sequence[Excluded] = ()) -> str:
     """A sentence for when no worker may get work; `resting` are those that refused attempts, each with its words."""
+    shut = why_excluded(excluded)
     if not resting:
-        return NO_WORKER
+        return f"no worker takes new work: {shut}" if shut else NO_WORKER
     (name, words), others = resting[0], len(resting) - 1
     also = f", and {others} other{'s' if others > 1 else ''} too," if others else ""
-    return f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+    return (
+        f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+        + (f"; {shut}" if shut else "")
+    )
 
 
 def why_aside(own: Waits, arrays: Waits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, OnWorkerLost, Task, TaskSpec, WorkerProfile
 from ganger_master.elements import Arrays
 from ganger_master.lanes import Lanes
@@ -27,6 +28,7 @@ class State:
     next_seq: int = 1
     epoch: int = 1
     restored: int = 0  # see epochs.py
+    cordons: dict[str, Cordon] = field(default_factory=dict)  # by worker id
     arrays: Arrays = field(default_factory=Arrays, compare=False)  # those that are not over
     lanes: Lanes = field(default_factory=Lanes, compare=False)  # of the live attempts
     run_times: RunTimes = field(default_factory=RunTimes, compare=False)

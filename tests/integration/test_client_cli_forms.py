@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from ganger import Outcome, OutcomeKind, task_spec
+from ganger.cli.cordon import KEYS
+from ganger.documents import worker_document
 from ganger.layout import cell_width
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.states import WorkerState
+from testkit.builders import a_worker
 from testkit.client_cli import Cli
-from testkit.client_master import ScriptedMaster
+from testkit.client_master import ScriptedMaster, a_worker_view
 
 SCREENS = Path(__file__).parent / "screens"
 RENEW = "GANGER_RENEW_SCREENS"
@@ -65,6 +69,9 @@ COMMANDS = {
     ),
     "hold": ("4 -o table", "4 -o json", "4 -o jsonl", "4 -o csv", "-o 'template={id} {held}' 4"),
     "update": ("4 -p 9 -o table", "4 -p 9 -o json", "4 -p 9 -o csv", "4 -p 9 -o 'template={time}'"),
+    "worker ls": (*EVERY_FORM, "--sort -load --columns name,state,capacity.slots", "--columns nam"),
+    "worker cordon": ("w1 --reason 'new driver' -o table", "w1 -o jsonl", "w1 -o 'template={name} {state}'"),
+    "worker fence": ("w2 --yes -o jsonl", "w2 --yes -o csv", "w2 --yes -o 'template={reason}'"),
     "retry": (*(f"2 {form}" for form in EVERY_FORM), "1 -o json"),
 }
 
@@ -89,11 +96,12 @@ def some_tasks(master: ScriptedMaster) -> None:
     master.arrays.submit(task_spec(["work"], name="squares"), Array(Indices.parse("0-2"), 2))
     master.run(6)
     master.end(6, outcome=Outcome(OutcomeKind.SIGNALLED, 137, signal=9))
+    master.workers.append(a_worker_view(a_worker("w2", cpus=2), state=WorkerState.LOST))
 
 
 def transcript(master: ScriptedMaster, cli: Cli, verb: str, options: str) -> str:
     """A command line and what it wrote, errors too, as a person sees it."""
-    ran = cli(verb, *shlex.split(options))
+    ran = cli(*verb.split(), *shlex.split(options))
     for_people = not any(form in options for form in ("json", "yaml", "csv", "wide", "template={a"))
     lines = (ran.err + ran.out * for_people).splitlines()
     assert [line for line in lines if cell_width(line) > 100] == []
@@ -115,7 +123,7 @@ def test_every_command_in_every_form(cli: Cli, verb: str) -> None:
             assert "-o yaml needs PyYAML, which is not installed: pip install pyyaml" in text
             continue
         written.append(text)
-    path = SCREENS / f"{verb}.txt"
+    path = SCREENS / f"{verb.replace(' ', '-')}.txt"
     if os.environ.get(RENEW):
         assert HAS_YAML, "the transcripts hold YAML"
         path.write_text("\n".join(written))
@@ -155,6 +163,10 @@ def test_json_and_yaml_say_the_same(cli: Cli) -> None:
     yaml = pytest.importorskip("yaml")
     some_tasks(cli.master)
     assert yaml.safe_load(cli("ls", "-o", "yaml").out) == json.loads(cli("ls", "-o", "json").out)
+
+
+def test_what_a_cordon_may_show_is_what_a_worker_has() -> None:
+    assert list(KEYS) == list(worker_document(a_worker_view(a_worker())))
 
 
 def test_an_empty_list_in_every_form(cli: Cli) -> None:

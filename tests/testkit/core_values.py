@@ -12,6 +12,7 @@ from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -147,6 +148,7 @@ events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
 )
 profiles = st.builds(WorkerProfile, text, text, int64, text, text, resources, text)
+cordons = st.builds(Cordon, text, text, int64, st.booleans(), int64)
 usages = st.builds(WorkerUsage, number, int64, int64)
 views = st.builds(
     WorkerView,
@@ -156,6 +158,7 @@ views = st.builds(
     usages,
     number,
     st.lists(refs, max_size=3).map(tuple),
+    st.none() | cordons,
 )
 orders = (
     st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState), st.booleans(), int64)
@@ -257,6 +260,7 @@ _SPEC = TaskSpec(
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
+_CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
 _WAITS = Waits("h", 12, 1.5)
 _USAGE = WorkerUsage(12.5, 5, 9)
@@ -291,6 +295,7 @@ PAIRS: dict[str, Pair] = {
             stop_signal=7,
             stop_grace_s=8.0,
             behind=True,
+            drained=True,
         ),
     ),
     "Task": Pair(
@@ -308,12 +313,13 @@ PAIRS: dict[str, Pair] = {
         Event(1, 2, 3, "o", TaskState.FAILED, 4, "w", "r", _OUTCOME),
     ),
     "WorkerProfile": Pair(workers.profile_to_proto, workers.profile_from_proto, profiles, _PROFILE),
+    "Cordon": Pair(workers.cordon_to_proto, workers.cordon_from_proto, cordons, _CORDON),
     "WorkerUsage": Pair(workers.usage_to_proto, workers.usage_from_proto, usages, _USAGE),
     "Worker": Pair(
         workers.worker_to_proto,
         workers.worker_from_proto,
         views,
-        WorkerView(_PROFILE, WorkerState.SUSPECT, _R, _USAGE, 3.5, (_REF,)),
+        WorkerView(_PROFILE, WorkerState.SUSPECT, _R, _USAGE, 3.5, (_REF,), _CORDON),
     ),
     "OrderBatch": Pair(
         workers.order_batch_to_proto,

@@ -62,6 +62,8 @@ def load(db: sqlite3.Connection) -> State:
     for (profile,) in db.execute("SELECT profile FROM workers"):
         worker = rows.profile_from_json(profile)
         state.workers[worker.id] = worker
+    for worker_id, cordon in db.execute("SELECT worker_id, cordon FROM cordons"):
+        state.cordons[worker_id] = rows.cordon_from_json(cordon)
     counters = dict(db.execute("SELECT name, value FROM counters"))
     state.next_task_id, state.next_seq = counters["next_task_id"], counters["next_seq"]
     state.epoch, state.restored = counters["epoch"], counters["restored"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
@@ -36,7 +38,8 @@ TASK_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
-    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind"
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind, "
+    "drained"
 )
 TASKS_WITH_WORKERS = (  # the columns of a task, and the name of its newest attempt's worker
     f"SELECT {', '.join('t.' + column for column in TASK_COLUMNS.split(', '))}, coalesce(a.worker_name, '') "  # noqa: S608
@@ -129,6 +132,7 @@ def attempt_to_row(attempt: Attempt) -> Row:
         attempt.stop_signal,
         attempt.stop_grace_s,
         attempt.behind,
+        attempt.drained,
     )
 
 
@@ -156,6 +160,7 @@ def attempt_from_row(row: Row) -> Attempt:
         stop_signal=row[16],
         stop_grace_s=row[17],
         behind=bool(row[18]),
+        drained=bool(row[19]),
     )
 
 
@@ -267,6 +272,16 @@ def profile_from_json(text: str) -> WorkerProfile:
 
 def _waits_to_json(waits: Waits) -> str:
     return _PLAIN.encode((waits.held_by, waits.until_ms, waits.pause_s))
+
+
+def cordon_to_json(cordon: Cordon) -> str:
+    """The cordon as JSON."""
+    return _PLAIN.encode(asdict(cordon))
+
+
+def cordon_from_json(text: str) -> Cordon:
+    """The cordon that `cordon_to_json` wrote."""
+    return Cordon(**json.loads(text))
 
 
 def _array_to_json(array: Array) -> str:

@@ -197,6 +197,7 @@ def attempt_to_proto(x: Attempt) -> pb.Attempt:
         stop_signal=x.stop_signal,
         stop_grace_s=x.stop_grace_s,
         behind=x.behind,
+        drained=x.drained,
     )
 
 
@@ -220,6 +221,7 @@ def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
         stop_signal=p.stop_signal,
         stop_grace_s=p.stop_grace_s,
         behind=p.behind,
+        drained=p.drained,
     )
 
 

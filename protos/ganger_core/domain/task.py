@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
 
@@ -98,6 +99,7 @@ class OutcomeKind(StrEnum):
     TIMED_OUT = "TIMED_OUT"  # its run limit was over
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
+    DRAINED = "DRAINED"  # stopped to empty its worker; only of attempts, for their tasks wait again
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class Attempt(NamedTuple):
     `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
     `lease_s` is how long it may go on without an answered heartbeat, 0 for as long as it takes; `stop_signal`
     and `stop_grace_s` are how it was told to stop, once it is STOPPING. One that is `behind` has no capacity of its
-    own: it gets that of an attempt that asked for the same, when that is over.
+    own: it gets that of an attempt that asked for the same, when that is over. One that is `drained` was told to stop
+    only to empty its worker: its task waits again, unless somebody wants that ended.
     """
 
     ref: AttemptRef
@@ -151,6 +154,7 @@ class Attempt(NamedTuple):
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 0.0
     behind: bool = False
+    drained: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -267,7 +271,10 @@ class WorkerUsage:
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker as the master knows it; `free` is its capacity less what live attempts hold."""
+    """One worker as the master knows it; `free` is its capacity less what live attempts hold.
+
+    A `cordon` is why it gets no new work by an operator's word, if that is so; it outlasts every state.
+    """
 
     profile: WorkerProfile
     state: WorkerState
@@ -275,6 +282,7 @@ class WorkerView:
     usage: WorkerUsage
     heartbeat_age_s: float
     attempts: tuple[AttemptRef, ...]
+    cordon: Cordon | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
@@ -38,6 +38,7 @@ MAX_ENV = 4096
 MAX_ENV_BYTES = 128 * 1024
 MAX_NAME = 128
 MAX_PATH = 4095
+MAX_REASON = 500  # characters that a person says why
 MAX_TEXT = 4096  # characters of a message for people
 MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
@@ -106,6 +107,21 @@ def check_worker_name(text: str, field: str = "name") -> None:
             f"{field} must be 1 to 128 of A-Z a-z 0-9 . _ - and begin with a letter or digit, not {text[:140]!r}",
             field=field,
         )
+
+
+def check_workers(names: Sequence[str], field: str = "workers") -> None:
+    """At least one name or id of a worker."""
+    if not names:
+        raise Invalid(f"{field}: name at least one worker, see `ganger worker ls`", field=field)
+    for name in names:
+        check_worker_name(name, field)
+
+
+def check_reason(text: str, field: str = "reason") -> None:
+    """A sentence of a person, on one line."""
+    check_text(text, field, MAX_REASON)
+    if text and not text.isprintable():
+        raise Invalid(f"{field} may hold only printable characters", field=field)
 
 
 def check_request(value: Resources, field: str) -> None:

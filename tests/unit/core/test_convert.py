@@ -145,6 +145,7 @@ OPTIONAL = {
     ("Task", "waits"),
     ("TaskSpec", "retry"),
     ("Event", "outcome"),
+    ("Worker", "cordon"),
     ("Report", "outcome"),
     ("Report", "handed_to"),
 }

@@ -54,6 +54,7 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_TIMED_OUT: _ClassVar[OutcomeKind]
     OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_DRAINED: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -95,6 +96,7 @@ OUTCOME_KIND_LOST: OutcomeKind
 OUTCOME_KIND_TIMED_OUT: OutcomeKind
 OUTCOME_KIND_EXPIRED: OutcomeKind
 OUTCOME_KIND_UNKILLABLE: OutcomeKind
+OUTCOME_KIND_DRAINED: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -208,7 +210,7 @@ class AttemptRef(_message.Message):
     def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s", "behind")
+    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s", "behind", "drained")
     REF_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +227,7 @@ class Attempt(_message.Message):
     STOP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
     STOP_GRACE_S_FIELD_NUMBER: _ClassVar[int]
     BEHIND_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
     ref: AttemptRef
     worker_id: str
     worker_name: str
@@ -241,7 +244,8 @@ class Attempt(_message.Message):
     stop_signal: int
     stop_grace_s: float
     behind: bool
-    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ...) -> None: ...
+    drained: bool
+    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index", "waits", "failures", "faults")
