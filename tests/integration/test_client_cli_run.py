@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -121,6 +122,17 @@ def test_run_says_why_it_waits(master: ScriptedMaster, cli: Cli, monkeypatch: py
     )
     assert cli("run", "true").code == 0
     assert notes == ["task 1 waits: waiting for capacity"]
+
+
+def test_ctrl_c_while_a_task_is_handed_in_says_that_it_may_be_there(master: ScriptedMaster, cli: Cli) -> None:
+    master.on_submit = lambda task_id: os.kill(os.getpid(), signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ran = cli("run", "true")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ran.code == 130
+    assert "it may be queued all the same: ganger ls" in ran.err
 
 
 def test_run_says_when_a_task_is_started_again(master: ScriptedMaster, cli: Cli) -> None:

@@ -139,8 +139,11 @@ def test_ctrl_c_ends_following_and_waiting_only(master: ScriptedMaster) -> None:
     waiting = ganger(master.folder, "wait", "1")
     wait_until(lambda: len(master.requests["GetTaskStatus"]) > asked, what="it waits")
     waiting.send_signal(signal.SIGINT)
-    assert waiting.communicate(timeout=END_S) == (b"", b"ganger: interrupted\n")
-    assert waiting.returncode == 125
+    assert waiting.communicate(timeout=END_S) == (
+        b"",
+        b"\ndetached: waiting ends here, what was waited for does not\n",
+    )
+    assert waiting.returncode == 130
     assert master.tasks[1].state is TaskState.RUNNING
 
 

@@ -43,7 +43,12 @@ def run(
     task was cancelled by somebody else or lost or never started, or no master answered.
     """
     with session_of(context).client() as client:
-        task_id = asked.submit(client)
+        try:
+            with plain_interrupts():
+                task_id = asked.submit(client)
+        except KeyboardInterrupt:
+            note("\ninterrupted while the task was handed in: it may be queued all the same: ganger ls")
+            raise typer.Exit(exits.INTERRUPTED) from None
         try:
             with plain_interrupts(), Forwarding(client, task_id) as signals:
                 if not hint_without_workers(client):

@@ -10,13 +10,14 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import tell
+from ganger.cli.forwarding import plain_interrupts
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.output_options import with_list_output
 from ganger.cli.progress import Shown, follow
 from ganger.cli.session import session_of
 from ganger.cli.task_table import task_result
 from ganger.output import Output
-from ganger.render import say
+from ganger.render import note, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,16 +62,20 @@ def wait(
     limit_s = parse_duration(timeout) if timeout else None
     with session_of(context).client() as client:
         try:
-            task_ids = list(named_ids(client, ids, label, Choice.WAIT))
-            if progress:
-                tasks = follow(
-                    client, task_ids, Shown(to_stderr=True), timeout_s=limit_s, until_any=until_any
-                )
-            else:
-                tasks = client.wait(task_ids, limit_s, until_any=until_any)
+            with plain_interrupts():
+                task_ids = list(named_ids(client, ids, label, Choice.WAIT))
+                if progress:
+                    tasks = follow(
+                        client, task_ids, Shown(to_stderr=True), timeout_s=limit_s, until_any=until_any
+                    )
+                else:
+                    tasks = client.wait(task_ids, limit_s, until_any=until_any)
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
+        except KeyboardInterrupt:
+            note("\ndetached: waiting ends here, what was waited for does not")
+            raise typer.Exit(exits.INTERRUPTED) from None
 
     def tell_each() -> None:
         for task in tasks:
