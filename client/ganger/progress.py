@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ganger.layout import NOTHING, Column, clean, cut, duration, table
 from ganger.wording import describe_end
@@ -90,9 +90,15 @@ class Progress:
             self._paces.setdefault(task.id, Pace()).see(now_ms, counts_of(task).over)
 
     def table(self, tasks: Sequence[Task], width: int, *, plain: bool) -> list[str]:
-        """A table with a bar for each task, at most `width` wide; `plain` bars are ASCII."""
+        """A table with a bar for each task, at most `width` wide, and for all of several; `plain` is ASCII."""
         room = max(10, min(30, width - 68))
-        return table(_COLUMNS, [self._cells(task, room, plain) for task in tasks], width)
+        rows = [self._cells(task, room, plain) for task in tasks]
+        if len(tasks) > 1:
+            each = [counts_of(task) for task in tasks]
+            whole = Counts(*(sum(column) for column in zip(*map(astuple, each), strict=True)))
+            row = ["all", f"{len(tasks)} tasks", bar(whole, room, plain=plain)]
+            rows.insert(0, [*row, *_numbers(whole), NOTHING, NOTHING])
+        return table(_COLUMNS, rows, width)
 
     def line(self, task: Task) -> str:
         """A task in one line, for what is no terminal."""
@@ -107,17 +113,21 @@ class Progress:
 
     def _cells(self, task: Task, room: int, plain: bool) -> list[str]:
         counts = counts_of(task)
-        pace = self._paces[task.id].per_second(task.started_ms)
-        left = "" if pace is None or task.is_final else "~" + duration((counts.total - counts.over) / pace)
+        pace = None if task.is_final else self._paces[task.id].per_second(task.started_ms)
+        left = "" if pace is None else "~" + duration((counts.total - counts.over) / pace)
         return [
             task.label,
             cut(clean(task.spec.name or " ".join(task.spec.command)), 20),
             task.state.value if task.array is None else bar(counts, room, plain=plain),
-            f"{counts.over}/{counts.total}",
-            *(str(number or NOTHING) for number in (counts.runs, counts.waits, counts.failed)),
+            *_numbers(counts),
             NOTHING if pace is None or task.array is None else describe_pace(pace),
             left if left and task.array is not None else NOTHING,
         ]
+
+
+def _numbers(counts: Counts) -> list[str]:
+    others = (counts.runs, counts.waits, counts.failed)
+    return [f"{counts.over}/{counts.total}", *(str(number or NOTHING) for number in others)]
 
 
 def _name(task: Task) -> str:

@@ -197,8 +197,8 @@ def test_progress_writes_a_line_whenever_counts_change(
     looks: list[int] = []
 
     def seen() -> None:
-        looks.append(len(master.requests["GetTaskStatus"]) + 2)
-        wait_until(lambda: len(master.requests["GetTaskStatus"]) >= looks[-1], what="it looks again")
+        looks.append(len(master.requests["ListTasks"]) + 2)
+        wait_until(lambda: len(master.requests["ListTasks"]) >= looks[-1], what="it looks again")
 
     script = in_background(
         seen,
@@ -222,7 +222,7 @@ def test_progress_writes_a_line_whenever_counts_change(
     assert shown.code == 3
     again = cli("progress", "1")
     assert again == Result(0, shown.err.splitlines()[-1] + "\n", "")
-    assert cli("progress", "1,99").code == 1
+    assert cli("progress", "1,99").err == "ganger: there is no task 99\n"
     monkeypatch.setattr("ganger.render.stdout_is_terminal", lambda: True)
     drawn = cli("progress", "1")
     assert "1  train  ██████████" in drawn.out

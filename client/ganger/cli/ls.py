@@ -135,7 +135,7 @@ def _result(rows: Sequence[TaskRow], now_ms: int) -> Result[TaskRow]:
 
 
 def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> None:
-    """Draw the list again and again, until Ctrl-C ends the command."""
+    """Draw the list again and again, until Ctrl-C ends the command: first what runs, for not all may have room."""
     from ganger.screen import Screen
 
     screen, pause = Screen(), threading.Event()
@@ -143,6 +143,7 @@ def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> 
         while True:
             now_ms = time.time_ns() // 1_000_000
             rows, _ = find(client, dataclasses.replace(wanted, since_ms=_since_ms(ago_s, now_ms)))
+            rows.sort(key=lambda row: (row.task.is_final, row.task.state == "PENDING"))
             width = render.width() if out.form is Form.TABLE else None
             head = f"{len(rows)} tasks at {time.strftime('%H:%M:%S', time.localtime(now_ms / 1000))}; Ctrl-C ends this"
             screen.draw([head, "", *lines_of(_result(rows, now_ms), out, width)])

@@ -80,11 +80,15 @@ def follow(
     until_any: bool = False,
 ) -> list[Task]:
     """Show the tasks until all, or any, are over, and return those that are. Raises `WaitTimeout`, `NotFound`."""
-    from ganger.errors import WaitTimeout
+    from ganger.errors import NotFound, WaitTimeout
 
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
-        tasks = [client.status(task_id).task for task_id in task_ids]
+        found = {row.task.id: row.task for row in client.tasks(task_ids=task_ids)}
+        missing = [str(task_id) for task_id in task_ids if task_id not in found]
+        if missing:
+            raise NotFound(f"there is no task {', '.join(missing)}")
+        tasks = [found[task_id] for task_id in task_ids]
         shown.show(tasks, time.time_ns() // 1_000_000)
         over = [task for task in tasks if task.is_final]
         if len(over) == len(tasks) or (over and until_any):

@@ -73,7 +73,8 @@ def test_an_end_and_a_task_of_its_own() -> None:
     assert progress.line(running) == "7 \\x1b[2J: RUNNING"
     assert progress.line(over) == "8: failed with exit code 3"
     rows = progress.table([running, over], 80, plain=True)
-    assert [row.split()[2:4] for row in rows[1:]] == [["RUNNING", "0/1"], ["FAILED", "1/1"]]
+    assert rows[1].split() == ["all", "2", "tasks", "######......", "1/2", "1", "–", "1", "–", "–"]
+    assert [row.split()[2:4] for row in rows[2:]] == [["RUNNING", "0/1"], ["FAILED", "1/1"]]
 
 
 @pytest.mark.parametrize(
