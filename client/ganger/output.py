@@ -131,7 +131,7 @@ def lines_of(result: Result[Item], output: Output, width: int | None) -> Iterato
         case Form.YAML:
             yield _yaml(rows.whole())
         case Form.JSONL:
-            for document in rows.documents:
+            for document in rows.shown():
                 yield json.dumps({"version": render.JSON_VERSION, **document})
         case Form.CSV:
             yield from _csv(rows.texts(), output.header)
@@ -148,6 +148,7 @@ class _Rows(Generic[Item]):
     def __init__(self, result: Result[Item], output: Output) -> None:
         self._result = result
         self.items = list(result.items)
+        self._has_asked = bool(output.columns)
         self._documents: list[Document] | None = None
         by_name = {column.title.lower(): column for column in result.columns}
         self._known = by_name | {column.key: column for column in result.columns if column.key}
@@ -165,8 +166,16 @@ class _Rows(Generic[Item]):
             self._documents = [self._result.document(item) for item in self.items]
         return self._documents
 
+    def shown(self) -> Sequence[Document]:
+        """The documents, with the keys that were asked for."""
+        if not self._has_asked:
+            return self.documents
+        by_column = [self._values(column) for column in self.columns]
+        names = [column.key or column.title.lower() for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*by_column, strict=True)]
+
     def whole(self) -> Mapping[str, object]:
-        fields = {self._result.key: self.documents} if self._result.whole is None else self._result.whole
+        fields = {self._result.key: self.shown()} if self._result.whole is None else self._result.whole
         return {"version": render.JSON_VERSION, **fields}
 
     def cells(self) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -173,16 +174,21 @@ for described in (app, *(group.typer_instance for group in app.registered_groups
         registered.cls = Verb
 
 
+@functools.cache
+def _command() -> Any:
+    """The root command, made once in a process."""
+    return typer.main.get_command(app)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = typer.main.get_command(app)
     if completion.VARIABLE in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
     try:
-        code = command.main(
+        code = _command().main(
             arguments or ["--help"], prog_name="ganger", standalone_mode=False, terminal_width=width()
         )
     except TyperException as error:
