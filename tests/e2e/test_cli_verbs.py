@@ -80,7 +80,7 @@ def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster, 
     assert missing.code == 127
     assert "no-such-program: command not found on worker w1" in missing.err
     nowhere = cli("run", "-w", "/no/such/folder", "true")
-    assert nowhere.code == 125
+    assert nowhere.code == 126
     assert "/no/such/folder" in nowhere.err
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from ganger import Array, Indices, LogStream, Outcome, OutcomeKind, task_spec
+from ganger import Array, Indices, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
-from testkit.client_cli import Cli, Result
+from testkit.client_cli import Cli
 from testkit.client_master import START_MS, ScriptedMaster, a_worker_view
 
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
@@ -109,6 +109,21 @@ def test_ls_takes_labels_and_the_beginning_of_a_name(master: ScriptedMaster, cli
         assert (listed.code, listed.out.split()) == (0, ids), words
     assert cli("ls", "-n", "other").err == "no such tasks\n"
     assert cli("ls", "-l", "exp").err == "ganger: -l exp: write KEY=VALUE, such as -l project=vision\n"
+
+
+def test_ls_of_a_long_queue_shows_the_newest_of_it(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganger.cli.ls.QUEUED_SHOWN", 3)
+    for _ in range(6):
+        master.submit(task_spec(["true"]))
+    master.run(1)
+    listed = cli("ls", "-q")
+    assert listed.out.split() == ["6", "5", "4", "1"]
+    assert listed.err == "the newest 3 that wait are shown: ganger ls -s pending lists all of them\n"
+    assert cli("ls", "-q", "-s", "pending").out.split() == ["6", "5", "4", "3", "2"]
+    assert cli("ls", "-q", "--limit", "2").out.split() == ["6", "5"]
+    assert cli("ls", "-q", "--since", "96s").out.split() == ["6", "5", "4"]
 
 
 def test_an_empty_list_says_how_to_begin(cli: Cli) -> None:
@@ -293,64 +308,6 @@ def test_show_of_what_does_not_exist(cli: Cli) -> None:
     assert cli("show", "7").err == "ganger: there is no task 7\n"
     assert cli("show", "7").code == 1
     assert cli("show", "last").err == "ganger: there is no task yet: ganger run -- echo hello\n"
-
-
-def test_logs_are_byte_for_byte(master: ScriptedMaster, cli: Cli) -> None:
-    master.submit(task_spec(["true"]))
-    master.run(1)
-    master.write(1, b"one")
-    master.write(1, b"two", LogStream.STDERR)
-    assert cli("logs", "1") == Result(0, "one", "two")
-    master.lose(1)
-    master.run(1)
-    master.write(1, b"again")
-    master.end(1)
-    assert cli("logs", "-f", "last") == Result(0, "again", "")
-    assert cli("logs", "--attempt", "1", "1") == Result(0, "one", "two")
-    assert cli("logs", "1-2").err == "ganger: there is no task 2\n"
-
-
-def test_logs_of_a_part(master: ScriptedMaster, cli: Cli) -> None:
-    master.submit(task_spec(["true"]))
-    master.run(1)
-    master.write(1, b"1\n2\n3\n")
-    master.write(1, b"e\n", LogStream.STDERR)
-    master.new_from = {LogStream.STDOUT: 2, LogStream.STDERR: 2}
-    assert cli("logs", "-n", "1", "1") == Result(0, "3\n", "e\n")
-    assert cli("logs", "-n", "0", "1") == Result(0, "", "")
-    assert cli("logs", "--since", "5m", "1") == Result(0, "2\n3\n", "")
-    assert cli("logs", "--stdout", "1") == Result(0, "1\n2\n3\n", "")
-    assert cli("logs", "--stderr", "1") == Result(0, "", "e\n")
-    assert "--since" in cli("logs", "--since", "soon", "1").err
-
-
-def test_logs_of_many_have_their_labels(master: ScriptedMaster, cli: Cli) -> None:
-    array = master.arrays.submit(task_spec(["work"]), Array(Indices.parse("7-9"), 2))
-    master.submit(task_spec(["more"]))
-    for task_id, data in ((2, b"a\n\nno end"), (4, b"\xffz\n"), (5, b"alone\n")):
-        master.run(task_id)
-        master.write(task_id, data)
-    master.write(4, b"bad\n", LogStream.STDERR)
-    assert array == 1
-    assert cli("logs", "1").out == "1.7 | a\n1.7 | \n1.7 | no end\n1.9 | \ufffdz\n"
-    both = cli("logs", "1,5", "-n", "1")
-    assert both.out == "1.7 | no end\n1.9 | \ufffdz\n5 | alone\n"
-    assert both.err == "1.9 | bad\n"
-    assert cli("logs", "1.9") == Result(0, "\ufffdz\n", "bad\n")
-    for words in (["-f", "1,5"], ["-a", "1", "1,5"], ["--exit-code", "-f", "1,5"]):
-        assert "for one task at a time: name one, such as 42.7" in cli("logs", *words).err
-    assert "ask for an element, such as 1.7" in cli("logs", "-f", "1").err
-
-
-def test_following_can_exit_with_the_tasks_code(master: ScriptedMaster, cli: Cli) -> None:
-    master.submit(task_spec(["true"]))
-    master.run(1)
-    master.end(1, 7)
-    assert cli("logs", "-f", "1").code == 0
-    assert cli("logs", "-f", "--exit-code", "1").code == 7
-    assert cli("logs", "-f", "--exit-code", "2").code == 125
-    assert cli("logs", "-f", "2").code == 1
-    assert cli("logs", "--exit-code", "1").code == 125
 
 
 def test_worker_ls(master: ScriptedMaster, cli: Cli) -> None:
