@@ -274,7 +274,7 @@ class SimulatedLogs(LogStore):
     def size(self, ref: AttemptRef, stream: LogStream) -> int:
         return self._disk.logs.get((ref, stream), 0)
 
-    def _append(self, chunks: Sequence[LogChunk]) -> dict[Key, int]:
+    def _append(self, chunks: Sequence[LogChunk], now_ms: int) -> dict[Key, int]:
         written: dict[Key, int] = {}
         for chunk in chunks:
             size = self._disk.logs.get((chunk.ref, chunk.stream), 0)

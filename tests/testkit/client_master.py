@@ -68,6 +68,7 @@ class ScriptedMaster:
         self.attempts: dict[int, list[Attempt]] = {}
         self.events: list[Event] = []
         self.logs: dict[tuple[AttemptRef, LogStream], bytes] = {}
+        self.new_from: dict[LogStream, int] = {}  # where that begins which counts as new
         self.workers: list[WorkerView] = []
         self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
         self.failures = Failures()
@@ -154,6 +155,15 @@ class ScriptedMaster:
             key = AttemptRef(task_id, self.tasks[task_id].token), stream
             self.logs[key] = self.logs.get(key, b"") + data
             self.changed.notify_all()
+
+    def start_of_log(self, ref: AttemptRef, stream: LogStream, request: Any) -> int:
+        """Where the end of a log begins that a request asks for."""
+        data = self.logs.get((ref, stream), b"")
+        start = min(len(data), self.new_from.get(stream, 0)) if request.since_s else 0
+        if request.HasField("last_lines"):
+            kept = data.splitlines(keepends=True)[-request.last_lines :] if request.last_lines else []
+            start = max(start, len(data) - sum(map(len, kept)))
+        return start
 
     def end(self, task_id: int, code: int = 0, outcome: Outcome | None = None) -> None:
         """The task ends with an exit code, or with `outcome`."""

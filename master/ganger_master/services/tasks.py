@@ -27,6 +27,7 @@ from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
 MAX_SPECS = 10_000  # per SubmitTasks call
+MOST_EVENTS = 1_000  # of one task's history
 MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
@@ -73,10 +74,14 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
             attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + list(
                 attempts
             )
+        history = (
+            await self._read(self._reader.history, task, as_of_seq, MOST_EVENTS) if request.history else ()
+        )
         return task_pb2.GetTaskStatusResponse(
             task=convert.task_to_proto(self._with_reason(task)),
             attempts=map(convert.attempt_to_proto, attempts),
             as_of_seq=as_of_seq,
+            history=map(convert.event_to_proto, history),
         )
 
     async def ListTasks(
@@ -139,11 +144,15 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         self, request: task_pb2.ReadLogsRequest, context: object
     ) -> AsyncIterator[task_pb2.ReadLogsResponse]:
         """An attempt's bytes; with `follow` until its log is complete."""
-        for name in ("token", "stdout_offset", "stderr_offset"):
+        for name in ("token", "stdout_offset", "stderr_offset", "last_lines"):
             if getattr(request, name) < 0:
                 raise Invalid(f"{name} must not be negative", field=name)
+        validate.check_seconds(request.since_s, "since_s")
         offsets = {LogStream.STDOUT: request.stdout_offset, LogStream.STDERR: request.stderr_offset}
-        token = request.token
+        if request.streams:
+            wanted = {convert.log_stream_from_proto(stream) for stream in request.streams}
+            offsets = {stream: offset for stream, offset in offsets.items() if stream in wanted}
+        token, is_to_begin = request.token, request.HasField("last_lines") or request.since_s > 0
         while True:
             ref = AttemptRef(request.task_id, token)
             news = self._logs.news(ref)  # taken before looking, so that nothing is missed
@@ -156,6 +165,10 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
             attempt = newest if newest and newest.ref == ref else await self._read(self._reader.attempt, ref)
             ended = attempt if attempt and not attempt.is_live else None
             complete = task.is_final or token < task.token
+            if token and is_to_begin:
+                is_to_begin = False
+                async for part in self._begin(request, ref, offsets, ended):
+                    yield part
             async for part in self._new_bytes(ref, offsets, ended, complete):
                 yield part
             if complete or not request.follow:
@@ -198,6 +211,22 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         ]
         more = str(found[size - 1][0].id) if len(found) > size else ""
         return task_pb2.ListTasksResponse(rows=rows, next_page_token=more, as_of_seq=as_of_seq)
+
+    async def _begin(
+        self,
+        request: task_pb2.ReadLogsRequest,
+        ref: AttemptRef,
+        offsets: dict[LogStream, int],
+        ended: Attempt | None,
+    ) -> AsyncIterator[task_pb2.ReadLogsResponse]:
+        """Move the offsets to where the request wants to begin, and tell them."""
+        lines = request.last_lines if request.HasField("last_lines") else None
+        since_ms = self._clock.now().wall_ms - round(request.since_s * 1000) if request.since_s else 0
+        for stream, offset in list(offsets.items()):
+            start = await self._read(self._logs.start, ref, stream, lines, since_ms, ended)
+            offsets[stream] = max(offset, start)
+            wire = convert.log_stream_to_proto(stream)
+            yield task_pb2.ReadLogsResponse(stream=wire, offset=offsets[stream])
 
     async def _new_bytes(
         self, ref: AttemptRef, offsets: dict[LogStream, int], ended: Attempt | None, complete: bool

@@ -21,6 +21,7 @@ from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_write
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
+CLOCK_SET_MS = 60_000  # so far may a task's events lie outside its times, because the clock was set
 _ATTEMPTS = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608
 _EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events"  # noqa: S608
 
@@ -191,6 +192,32 @@ class StoreReader:
         """Up to `limit` events after a sequence number, in order."""
         found = self._db().execute(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
         return [rows.event_from_row(row) for row in found]
+
+    def history(self, task: Task, up_to_seq: int, limit: int) -> list[Event]:
+        """The first `limit` of a task's events that are kept, up to a sequence number, in order.
+
+        Events have no index by task: those of its life are looked through, with a minute for a clock that was set.
+        """
+        first = self._first_after(task.submitted_ms - CLOCK_SET_MS, up_to_seq)
+        last = up_to_seq
+        if task.finished_ms:
+            last = min(last, self._first_after(task.finished_ms + CLOCK_SET_MS, up_to_seq))
+        where = f"{_EVENTS} WHERE seq BETWEEN ? AND ? AND task_id = ? ORDER BY seq LIMIT ?"
+        return [rows.event_from_row(row) for row in self._db().execute(where, (first, last, task.id, limit))]
+
+    def _first_after(self, at_ms: int, up_to_seq: int) -> int:
+        """The first event from this moment on; `up_to_seq` when there is none before it."""
+        (low,) = self._db().execute("SELECT min(seq) FROM events").fetchone()
+        high = up_to_seq
+        low = high if low is None else low
+        while low < high:
+            middle = (low + high) // 2
+            row = self._db().execute("SELECT at_ms FROM events WHERE seq >= ? LIMIT 1", (middle,)).fetchone()
+            if row is None or row[0] >= at_ms:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def close(self) -> None:
         """Close every connection; called when no thread reads any more."""

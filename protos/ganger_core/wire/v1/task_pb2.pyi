@@ -481,22 +481,26 @@ class UpdateTaskResponse(_message.Message):
     def __init__(self, in_force: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusRequest(_message.Message):
-    __slots__ = ("task_id", "wait_s")
+    __slots__ = ("task_id", "wait_s", "history")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     wait_s: float
-    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ...) -> None: ...
+    history: bool
+    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ..., history: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusResponse(_message.Message):
-    __slots__ = ("task", "attempts", "as_of_seq")
+    __slots__ = ("task", "attempts", "as_of_seq", "history")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_SEQ_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     task: Task
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     as_of_seq: int
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ..., history: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
     __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
@@ -574,18 +578,24 @@ class WatchEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
-    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow")
+    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow", "last_lines", "since_s", "streams")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    LAST_LINES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_S_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     token: int
     stdout_offset: int
     stderr_offset: int
     follow: bool
-    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    last_lines: int
+    since_s: float
+    streams: _containers.RepeatedScalarFieldContainer[LogStream]
+    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ..., last_lines: _Optional[int] = ..., since_s: _Optional[float] = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ...) -> None: ...
 
 class ReadLogsResponse(_message.Message):
     __slots__ = ("stream", "offset", "data")
