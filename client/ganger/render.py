@@ -54,11 +54,15 @@ def document(fields: Mapping[str, object]) -> None:
     say(json.dumps({"version": JSON_VERSION, **fields}, indent=2))
 
 
-def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
+def show_table(titles: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
     """A table to stdout, never wider than the terminal or 100 columns."""
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
-    for line in table(columns, rows, width - len(indent)):
+    for line in table(titles, rows, columns() - len(indent)):
         say(indent + line)
+
+
+def columns() -> int:
+    """How wide what is written may be: as the terminal, and never more than 100 columns."""
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:

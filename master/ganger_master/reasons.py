@@ -11,8 +11,10 @@ from ganger_core.domain.placement import explain_refusal
 from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
 from ganger_core.domain.task import Waits
+from ganger_master.plan_notes import PlanNote
 
 NO_WORKER = "no worker is connected"
+RESTORED = "the database was restored from a backup: waits until whatever was started since must have ended"
 GIB = 2**30
 
 
@@ -26,11 +28,28 @@ class Excluded:
 
 
 @dataclass(frozen=True)
+class Nobody:
+    """Why nothing could be planned, in words (`str`)."""
+
+    words: str
+    plan: PlanNote
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
 class Refused:
-    """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does."""
+    """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does.
+
+    It was `asked` about so many tasks, and placed the others.
+    """
 
     request: Resources
     groups: Sequence[GroupRefusal]
+    plan: PlanNote
+    asked: int
+    left: int
     excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
@@ -48,6 +67,7 @@ class NoRoom:
     request: Resources
     fleet: Fleet
     free: Sequence[Resources]
+    plan: PlanNote
     excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
@@ -57,6 +77,10 @@ class NoRoom:
     def _text(self) -> str:
         groups = explain_refusal(self.request, self.fleet, self.free)
         return why_refused(self.request, groups, self.excluded)
+
+
+Reason = Nobody | Refused | NoRoom
+"""What a plan leaves tasks out for."""
 
 
 def why_refused(request: Resources, groups: Sequence[GroupRefusal], excluded: Sequence[Excluded] = ()) -> str:

@@ -29,6 +29,7 @@ from ganger.cli import (
     update,
     version,
     wait,
+    why,
     worker,
 )
 from ganger.cli.failure import explain, tell, tell_crash
@@ -36,7 +37,20 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "hold", "release", "update", "retry"),
+    "Tasks": (
+        "run",
+        "submit",
+        "ls",
+        "show",
+        "why",
+        "logs",
+        "wait",
+        "cancel",
+        "hold",
+        "release",
+        "update",
+        "retry",
+    ),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -142,7 +156,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, hold, update, retry,
+    dev, run, submit, ls, show, why, logs, wait, cancel, hold, update, retry,
     worker, master, planner, backup, restore, version,
 ):  # fmt: skip
     verb.add_to(app)
