@@ -56,9 +56,13 @@ def document(fields: Mapping[str, object]) -> None:
 
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
     """A table to stdout, never wider than the terminal or 100 columns."""
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
-    for line in table(columns, rows, width - len(indent)):
+    for line in table(columns, rows, room() - len(indent)):
         say(indent + line)
+
+
+def room() -> int:
+    """How wide a line to stdout may be: as the terminal is, and at most 100 columns."""
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -38,6 +38,7 @@ SECTIONS = {
     "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "update", "retry"),
     "Daemons": (
         "worker ls",
+        "worker show",
         "worker start",
         "worker cordon",
         "worker drain",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganger import render
-from ganger.cli import cordon
+from ganger.cli import cordon, worker_show
 from ganger.cli.daemons import PASS_ON, become
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.layout import NOTHING, WIDTH, Column, clean, cpus, cut, duration, size
+from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
 
 if TYPE_CHECKING:
     from ganger_core.domain.cordon import Cordon
@@ -47,6 +47,7 @@ def add_to(app: typer.Typer) -> None:
         context_settings=PASS_ON,
         add_help_option=False,
     )(start)
+    worker_show.add_to(group)
     cordon.add_to(group)
     group.command("fence", short_help="give up a lost worker", epilog="Example: ganger worker fence w1")(
         fence
@@ -109,7 +110,10 @@ def fence(
 def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
     """A line for each worker that is to get no new work, with an empty one before them."""
     lines = [
-        cut(f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}", WIDTH - len(since))
+        cut(
+            f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}",
+            render.room() - len(since),
+        )
         + since
         for w in workers
         if w.cordon is not None
