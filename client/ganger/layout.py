@@ -88,6 +88,18 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` on lines of at most `width` columns, broken between words; a longer word, such as a path, stays whole."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and cell_width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def cpus(cpu_milli: int) -> str:
     """Thousandths of a CPU as people write CPUs: 1500 is 1.5."""
     return f"{cpu_milli / 1000:g}"

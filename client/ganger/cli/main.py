@@ -15,6 +15,7 @@ from ganger.cli import (
     backup,
     cancel,
     dev,
+    doctor,
     exits,
     logs,
     ls,
@@ -49,7 +50,7 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("version",),
+    "More": ("doctor", "version"),
 }
 EXAMPLE = "Example: "  # how the epilog of each command begins
 
@@ -142,7 +143,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore, version
+    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore,
+    doctor, version,
 ):  # fmt: skip
     verb.add_to(app)
 

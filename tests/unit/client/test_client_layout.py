@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table
+from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table, wrapped
 
 COLUMNS = (Column("ID", right=True), Column("NAME", least=6), Column("REASON", least=8))
 
@@ -92,3 +92,13 @@ def test_sizes(amount: int, text: str) -> None:
 
 def test_cpus() -> None:
     assert [cpus(milli) for milli in (0, 125, 1000, 1500, 64_000)] == ["0", "0.125", "1", "1.5", "64"]
+
+
+def test_text_is_wrapped_between_words_and_long_ones_stay_whole() -> None:
+    assert wrapped("run chmod 700 /a/very/long/path now", 12) == [
+        "run chmod",
+        "700",
+        "/a/very/long/path",
+        "now",
+    ]
+    assert wrapped("", 12) == [""]
