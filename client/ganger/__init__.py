@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -46,6 +47,7 @@ __all__ = [
     "Attempt",
     "Client",
     "Conflict",
+    "Cordon",
     "DeadlineExceeded",
     "Event",
     "Exhausted",
@@ -94,6 +96,7 @@ _HOMES = {
         "WaitTimeout",
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
+    "ganger_core.domain.cordon": ("Cordon",),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (
