@@ -52,11 +52,11 @@ format: $(STAMP)  ## put the code into its format
 types: $(STAMP)  ## strict type check
 	$(BIN)/mypy
 
-test: $(STAMP)  ## all tests: under 5 minutes on 2 cores, no root, no Docker, no GPU
-	$(BIN)/python -m pytest -n auto -ra $(ARGS)
+test: $(STAMP)  ## all tests, and which took longest: under 5 minutes on 2 cores, no root, no Docker, no GPU
+	$(BIN)/python -m pytest -n auto --dist worksteal -ra --durations=15 $(ARGS)
 
 test-fast: $(STAMP)  ## unit and property tests only
-	$(BIN)/python -m pytest -n auto -ra tests/unit tests/property $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -ra tests/unit tests/property $(ARGS)
 
 bench: $(STAMP)  ## measure: one JSON line per figure (half an hour; ARGS=--quick)
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Unpack
 
-from ganger.build import TaskOptions, task_spec
+from ganger.build import AfterLike, TaskOptions, deadline_ms, dependencies, seconds, task_spec
 from ganger.calls import MasterCalls, task_rows
 from ganger.watch import fetch
 from ganger_core.domain.array import MAX_INDEX, MOST_ELEMENTS, Array, Indices, Items
 from ganger_core.domain.errors import Conflict, GangerError, Invalid, NotFound
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
-from ganger_core.domain.validate import check_array, check_int
+from ganger_core.domain.validate import MAX_PRIORITY, check_array, check_int, check_spec
 
 ITEM_VARIABLE = "GANGER_ARRAY_ITEM"  # an element finds its item in it
 PART_BYTES = 2**20
 PUTS = 3  # how often items are put that the master has dropped before it got the array
 
-FAILED = (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED)
+FAILED = (
+    TaskState.FAILED,
+    TaskState.TIMED_OUT,
+    TaskState.EXPIRED,
+    TaskState.SKIPPED,
+)  # and what was skipped for that
 
 IndicesLike = Indices | str | int | Iterable[int]
 """Indices as text such as "0-99:5", how many there are (0 to that number - 1), or one by one."""
@@ -57,14 +64,40 @@ class ArrayClient:
         array = Array(chosen, max_parallel, max_fails)
         return hand_in(self._calls, request_id, task_spec(command, **options), array, texts)
 
-    def update(self, task_id: int, *, max_parallel: int) -> bool:
-        """Change how many elements of an array may run at the same time (0: as many as there is room for).
+    def update(
+        self,
+        task_id: int,
+        *,
+        max_parallel: int | None = None,
+        held: bool | None = None,
+        priority: int | None = None,
+        time: float | str | None = None,
+        queue_timeout: float | str | None = None,
+        deadline: float | str | datetime | None = None,
+    ) -> bool:
+        """Change a task that is not over; None leaves things as they are.
 
-        Returns whether that is in force. If not, workers that cannot be reached may still start elements that they were
-        given before. What runs already goes on. Raises `Conflict` when the array is over, or the task is none.
+        `max_parallel` is how many elements of an array may run at the same time (0: as many as there is room for). One
+        that is `held` does not start before it is released, with False; of an array, nothing more begins. The others
+        are as for `ganger.task_spec`, with 0 for no limit; `time` counts for what runs already, too, and a change of an
+        array for all its elements.
+
+        Returns whether that is in force. If not, workers that cannot be reached may still start what they were given
+        before. What runs already goes on. Raises `Conflict` when the task is over, waits no more, or is no array.
         """
-        check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
-        return self._calls.update(uuid.uuid4().hex, task_id, max_parallel)
+        if max_parallel is not None:
+            check_int(max_parallel, "max_parallel", 0, MOST_ELEMENTS)
+        if priority is not None:
+            check_int(priority, "priority", 0, MAX_PRIORITY)
+        asked = {
+            "max_parallel": max_parallel,
+            "held": held,
+            "priority": priority,
+            "run_s": None if time is None else seconds(time, "time"),
+            "queue_s": None if queue_timeout is None else seconds(queue_timeout, "queue_timeout"),
+            "deadline_ms": None if deadline is None else deadline_ms(deadline),
+        }
+        return self._calls.update(uuid.uuid4().hex, task_id, asked)
 
     def retry(
         self,
@@ -72,13 +105,16 @@ class ArrayClient:
         *,
         indices: IndicesLike | None = None,
         cancelled: bool = False,
+        after: AfterLike | None = None,
         request_id: str | None = None,
     ) -> int:
-        """Hand in again what FAILED, TIMED_OUT or EXPIRED, with `cancelled` also CANCELLED; returns the new id.
+        """Hand in again what FAILED, TIMED_OUT, EXPIRED or was SKIPPED, and with `cancelled` what was CANCELLED.
 
         Of an array that is over, these elements become a new array with the same limits, in which they keep their
         indices and items. `indices` takes only some of them, and then only those must be over; an element's id stands
-        for its array with its index. Raises `Conflict` when something goes on or there is nothing to retry.
+        for its array with its index. What it was to run after and is over is not waited for again; `after`, as of
+        `ganger.task_spec`, says what to wait for instead, such as the new id of what had failed before. Returns the
+        new id. Raises `Conflict` when something goes on or there is nothing to retry.
         """
         task = self._calls.status(task_id).task
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
@@ -88,13 +124,24 @@ class ArrayClient:
             if indices is not None:
                 raise Invalid(f"task {task.label} is no array: it has no indices", field="indices")
             _ended_in(states, [task])
-            return self._calls.submit(request_id or uuid.uuid4().hex, task.spec)
+            return self._calls.submit(request_id or uuid.uuid4().hex, self._again(task.spec, after))
         chosen = None if indices is None else read_indices(indices, None)
         failed = _failed_elements(self._calls, task, task.array, chosen, states)
         texts = Items.of(failed.values()) if task.array.items else None
         limits = task.array.max_parallel, task.array.max_fails
         array = Array(Indices.of(failed), *limits, retry_of=task.id)
-        return hand_in(self._calls, request_id, task.spec, array, texts)
+        return hand_in(self._calls, request_id, self._again(task.spec, after), array, texts)
+
+    def _again(self, spec: TaskSpec, after: AfterLike | None) -> TaskSpec:
+        """The spec for another try: after these, or after what goes on still of that which it was to run after."""
+        if after is not None:
+            spec = replace(spec, after=dependencies(after))
+            check_spec(spec)
+        elif spec.after:
+            found, _ = fetch(self._calls, list({each.task_id for each in spec.after}))
+            going_on = {task_id for task_id, task in found.items() if not task.is_final}
+            spec = replace(spec, after=tuple(each for each in spec.after if each.task_id in going_on))
+        return spec
 
 
 def read_indices(indices: IndicesLike | None, items: int | None, field: str = "indices") -> Indices:

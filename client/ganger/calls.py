@@ -6,8 +6,9 @@ request id, so that the master does the thing once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -15,6 +16,7 @@ from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.array import Array
+from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import (
     Attempt,
@@ -87,11 +89,9 @@ class ArrayCalls(Connection):
         )
         return self._call(self._tasks.SubmitArray, request).task_id
 
-    def update(self, request_id: str, task_id: int, max_parallel: int) -> bool:
-        """Whether the new limit is in force."""
-        request = task_pb2.UpdateTaskRequest(
-            request_id=request_id, task_id=task_id, max_parallel=max_parallel
-        )
+    def update(self, request_id: str, task_id: int, asked: Mapping[str, Any]) -> bool:
+        """Whether what was asked is in force; None leaves things as they are."""
+        request = task_pb2.UpdateTaskRequest(request_id=request_id, task_id=task_id, **asked)
         return self._call(self._tasks.UpdateTask, request).in_force
 
 
@@ -171,6 +171,9 @@ class MasterCalls(WorkerCalls):
         page_size: int,
         token: str,
         array_id: int = 0,
+        chosen: Selection = EVERYTHING,
+        *,
+        own: bool = False,
     ) -> TaskPage:
         """One page of the list of tasks, newest first: of an array's elements where `array_id` names one."""
         request = task_pb2.ListTasksRequest(
@@ -179,6 +182,10 @@ class MasterCalls(WorkerCalls):
             page_size=page_size,
             page_token=token,
             array_id=array_id,
+            labels=convert.labels_to_proto(chosen.labels),
+            name=chosen.name,
+            name_prefix=chosen.name_prefix,
+            own=own,
         )
         answer = self._call(self._tasks.ListTasks, request)
         rows = tuple(TaskRow(convert.task_from_proto(row.task), row.worker_name) for row in answer.rows)
@@ -230,6 +237,8 @@ def task_rows(
     *,
     array_id: int = 0,
     limit: int | None = None,
+    chosen: Selection = EVERYTHING,
+    own: bool = False,
 ) -> Iterator[TaskRow]:
     """The rows of a list page by page, at most `limit`; nothing given stands for all."""
     named, left = sorted(set(task_ids), reverse=True), limit
@@ -237,7 +246,7 @@ def task_rows(
         part, token, more = named[start : start + PAGE_SIZE], "", True
         while more and (left is None or left > 0):
             size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
-            page = calls.task_page(states, part, size, token, array_id)
+            page = calls.task_page(states, part, size, token, array_id, chosen, own=own)
             yield from page.rows
             token, more = page.next_token, bool(page.next_token)
             left = None if left is None else left - len(page.rows)

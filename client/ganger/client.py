@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Unpack
 
 from ganger.arrays import ArrayClient
-from ganger.build import TaskOptions, seconds, signal_number, task_spec
+from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
 from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     AttemptRef,
@@ -24,7 +25,7 @@ from ganger_core.domain.task import (
     Task,
     TaskSpec,
 )
-from ganger_core.domain.validate import check_spec
+from ganger_core.domain.validate import check_order, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
@@ -84,7 +85,8 @@ class Client(ArrayClient, WorkerClient):
     def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
         """Hand in many tasks, all or none, and return their consecutive ids.
 
-        One call takes up to 10,000 tasks and 4 MiB. `request_id` is as for `submit`.
+        One call takes up to 10,000 tasks and 4 MiB. Tasks may be `after` others of the same call: -1 is the first of
+        these, -2 the second. `request_id` is as for `submit`.
         """
         listed = list(specs)
         for number, spec in enumerate(listed):
@@ -94,6 +96,7 @@ class Client(ArrayClient, WorkerClient):
                     f"{field} is no TaskSpec, which `ganger.task_spec` makes: {spec!r:.100}", field=field
                 )
             check_spec(spec, field)
+        check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
     def status(self, task_id: int) -> TaskStatus:
@@ -106,19 +109,30 @@ class Client(ArrayClient, WorkerClient):
         task_ids: Iterable[int] | None = None,
         *,
         array: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        name: str = "",
+        name_prefix: str = "",
+        own: bool = False,
         limit: int | None = None,
     ) -> Iterator[TaskRow]:
         """Tasks from the newest to the oldest: those in `states` and among `task_ids`; at most `limit`.
+
+        With `labels` only those that have all of them, with `name` or `name_prefix` those whose name is or begins so.
+        `own` leaves out what somebody else submitted, which only an admin sees.
 
         None stands for all; an empty list for none, because that is what a filter that found nothing means. Elements of
         arrays are left out unless `task_ids` names them, or `array` their array: then its elements are listed.
         """
         if array is not None and task_ids is not None:
             raise Invalid("array: its elements, or task_ids; not both", field="array")
+        chosen = Selection(label_pairs(labels), name, name_prefix)
+        check_selection(chosen)
         wanted, ids = list(states or ()), list(task_ids or ())
         if (states is not None and not wanted) or (task_ids is not None and not ids):
             return
-        yield from task_rows(self._calls, wanted, ids, array_id=array or 0, limit=limit)
+        yield from task_rows(
+            self._calls, wanted, ids, array_id=array or 0, limit=limit, chosen=chosen, own=own
+        )
 
     def wait(
         self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False

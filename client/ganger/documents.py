@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
 
@@ -24,6 +25,7 @@ def task_document(
         "index": task.index if task.array_id else None,
         "array": None if task.array is None else array_document(task.array),
         "name": spec.name,
+        "labels": dict(spec.labels),
         "state": task.state.value,
         "reason": task.reason,
         "owner": task.owner,
@@ -38,6 +40,20 @@ def task_document(
         "grace_s": spec.limits.grace_s,
         "lost_after_s": spec.limits.lost_after_s,
         "on_worker_lost": spec.on_worker_lost.value,
+        "not_before_ms": spec.not_before_ms or None,
+        "held_by": task.waits.held_by or None,
+        "deadline_ms": spec.deadline_ms or None,
+        "warn_s": spec.limits.warn_s or None,
+        "warn_signal": spec.limits.warn_signal or None,
+        "retries": spec.retry.limit,
+        "retry_on": [*spec.retry.on, *(["timeout"] if spec.retry.on_timeout else [])],
+        "never_retry_on": list(spec.retry.never_on),
+        "backoff_s": spec.retry.backoff_s,
+        "failures": task.failures,
+        "faults": task.faults,
+        "after": [dependency_document(each) for each in spec.after],
+        "on_dependency_failure": spec.on_dependency_failure.value,
+        "waits_for": [each.task_id for each in task.waits.after],
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
@@ -50,6 +66,11 @@ def task_document(
     if attempts is not None:
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
     return fields
+
+
+def dependency_document(dependency: Dependency) -> Document:
+    """A task that is waited for, and what has to become of it."""
+    return {"task_id": dependency.task_id, "kind": dependency.kind.value}
 
 
 def array_document(array: Array) -> Document:

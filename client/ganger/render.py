@@ -23,6 +23,7 @@ _COLOURS = {
     "CANCELLED": "33",
     "TIMED_OUT": "31",
     "EXPIRED": "31",
+    "SKIPPED": "33",
     "UP": "32",
     "SUSPECT": "33",
     "CORDONED": "33",
@@ -89,9 +90,14 @@ def on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def can_ask() -> bool:
+    """Whether somebody sits at the terminal who reads a question and may answer it."""
+    return sys.stdin.isatty() and on_terminal()
+
+
 def confirmed(question: str) -> bool:
     """Ask whoever sits at the terminal; no, when nobody does."""
-    if not (sys.stdin.isatty() and on_terminal()):
+    if not can_ask():
         return False
     _write(sys.stderr, f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")

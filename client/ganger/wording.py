@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ganger_core.domain.array import Array
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
@@ -14,12 +14,14 @@ _WITHOUT_OUTCOME = {
     "CANCELLED": "was cancelled",
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
+    "SKIPPED": "was skipped",
 }
 _WITH_CODE = (OutcomeKind.EXIT_NONZERO, OutcomeKind.SIGNALLED, OutcomeKind.LAUNCH_FAILED)
 _KINDS = {
     "running": (TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
     "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
     "cancelled": (TaskState.CANCELLED,),
+    "skipped": (TaskState.SKIPPED,),
 }
 
 
@@ -38,6 +40,22 @@ def describe_end(task: Task) -> str:
         return f"{text}: {task.reason}" if task.reason else text
     text = _sentence(outcome)
     return f"{text} (part of its output is missing)" if outcome.log_incomplete else text
+
+
+def describe_retries(task: Task) -> str:
+    """How often a task is tried again when it fails, and when; empty when it is not."""
+    retry = task.spec.retry
+    if not retry.limit:
+        return ""
+    said = [f"{task.failures} of {retry.limit} used"]
+    after = [f"exit code {Indices.of(retry.on)}"] if retry.on else []
+    if retry.on_timeout:
+        after.append("its run limit")
+    if after:
+        said.append(f"after {' or '.join(after)}")
+    if retry.never_on:
+        said.append(f"never after exit code {Indices.of(retry.never_on)}")
+    return "; ".join(said)
 
 
 def _end_of_array(task: Task) -> str:
@@ -123,3 +141,5 @@ def _sentence(outcome: Outcome) -> str:
             return f"was stopped to empty its worker{detail}"
         case OutcomeKind.UNKILLABLE:
             return f"cannot be ended{detail}"
+        case OutcomeKind.SKIPPED:
+            return f"never ran{detail}"

@@ -20,10 +20,12 @@ from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings, add_flags, load
 from ganger_master.ageing import Ageing
-from ganger_master.cleanup import Cleanup, CleanupLoop, expire
+from ganger_master.cleanup import Cleanup, CleanupLoop
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
+from ganger_master.expiring import expire
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.planning import Planning, RemotePlanner
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -62,7 +64,7 @@ class Master:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(lease_s=settings.lease_s, stop_grace_s=settings.stop_grace_s)
         reserve_live(state, self.registry, rules, now)
-        enqueue_waiting(state, self.queue)
+        enqueue_waiting(state, self.queue, now)
         self._writer = StoreWriter(db, self._committed, die)
         self.engine = Engine(
             state, rules, self.queue, self.registry, self._writer.submit, settings.reservation_s
@@ -87,7 +89,7 @@ class Master:
         self.cycle = Cycle(
             self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold
         )
-        self._scheduler = Scheduler(self.cycle, self.queue, settings.cycle_every_s, die)
+        self._scheduler = Scheduler(self.cycle, self.queue, clock, settings.cycle_every_s, die)
         cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         self._cleanup = CleanupLoop(cleanup, clock, settings.cleanup_every_s, die)
         rows, keep = AgedRows(path), _keep(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
@@ -30,29 +31,45 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A user submits tasks, all or none. Answer: the first id."""
+    """A user submits tasks, all or none. Answer: the first id.
+
+    `known` are those that they are to run after, as far as these were found in the store.
+    """
 
     request: Request
     specs: tuple[TaskSpec, ...]
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitArray:
-    """A user submits an array; `items` are what its elements get, if anything. Answer: its id."""
+    """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
+
+    `known` is as for `Submit`.
+    """
 
     request: Request
     spec: TaskSpec
     array: Array
     items: Items | None = None
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A user changes how many elements of an array may run at the same time. Answer: its id."""
+    """A user changes a task: what is None stays. 0 stands for no limit, and for no deadline. Answer: its id.
+
+    `max_parallel` is how many elements of an array may run at the same time.
+    """
 
     request: Request
     task_id: int
-    max_parallel: int
+    max_parallel: int | None = None
+    held: bool | None = None
+    priority: int | None = None
+    run_s: float | None = None
+    queue_s: float | None = None
+    deadline_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +90,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """A waiting task's queue limit seems to be over."""
+    """A waiting task seems to have waited too long."""
 
     task_id: int
 
@@ -214,7 +231,7 @@ Answer = int | str | AttemptRef | None
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """The task waits (again); of a new array, all elements do."""
+    """The task waits (again), or for something else than before; of a new array, all elements do."""
 
     task: Task
 
@@ -324,6 +341,8 @@ class Change:
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
+    respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
+    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -350,5 +369,7 @@ class Change:
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),
+            (self.respecified, later.respecified),
+            (self.due, later.due),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

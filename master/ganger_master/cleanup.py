@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
-from ganger_master.changes import Age, Command, Evict, Expire, LoseAttempt, Revoke, SettleLog, Withdraw
+from ganger_master.changes import Age, Command, Evict, LoseAttempt, Revoke, SettleLog, Withdraw
 from ganger_master.cordons import is_leaving
 from ganger_master.engine import Engine
+from ganger_master.expiring import expire
 from ganger_master.fencing import evictions
+from ganger_master.moves import awaiting_logs
 from ganger_master.prefill import overdue
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -75,17 +77,9 @@ class Cleanup:
         ]
 
     def _overdue_logs(self, now: Instant) -> list[AttemptRef]:
-        waiting = {attempt.ref for attempt in self._engine.all_awaiting_log()}
+        waiting = {attempt.ref for attempt in self._engine.look(awaiting_logs)}
         self._log_waits = {ref: self._log_waits.get(ref, now.steady_s) for ref in waiting}
         return [ref for ref, since in self._log_waits.items() if now.steady_s - since >= LOG_PATIENCE_S]
-
-
-def expire(engine: Engine, queue: TaskQueue, now: Instant) -> int:
-    """End the tasks that waited beyond their limit; returns how many seemed to. Others cost nothing."""
-    late = queue.take_late(now.wall_ms)
-    if late:
-        engine.apply([Expire(task_id) for task_id in late], now)
-    return len(late)
 
 
 class CleanupLoop:

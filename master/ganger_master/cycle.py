@@ -14,15 +14,17 @@ from ganger_core.domain.task import AttemptRef, LaneKey
 from ganger_core.logs import get_logger
 from ganger_master import restored
 from ganger_master.admission import Admitted, admit
-from ganger_master.arrays import find, room
+from ganger_master.arrays import in_line, room
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
+from ganger_master.expiring import expire
 from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import BucketKey, Heads, TaskQueue
 from ganger_master.reasons import NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
+from ganger_master.settling import is_due
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
@@ -69,6 +71,10 @@ class Cycle:
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
+        expire(self._engine, self._queue, now)  # nothing begins after its deadline
+        while self._engine.look(is_due):  # a part at a time: others get the lock in between
+            self._engine.apply((), now)
+        self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)
@@ -84,7 +90,8 @@ class Cycle:
                 if held
                 else why_none(self._registry.resting(now.steady_s), self._registry.excluded())
             )
-            self._queue.park([(key, why) for key in heads.keys], heads.generation)
+            waiting = [*heads.keys, *(key for key, _ in heads.limited)]
+            self._queue.park([(key, why) for key in waiting], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
         snapshot = Snapshot(fleet, free, heads.shapes)
@@ -127,7 +134,12 @@ class Cycle:
         def decide(state: State) -> Sequence[Command]:
             fleet, free = self._registry.fleet(now.steady_s)
             admitted = admit(
-                planned.plan, snapshot.fleet, partial(find, state), partial(room, state), fleet, free
+                planned.plan,
+                snapshot.fleet,
+                partial(in_line, state, now=now),
+                partial(room, state),
+                fleet,
+                free,
             )
             found.append(admitted)
             return [
@@ -202,9 +214,15 @@ class Scheduler:
     """The scheduler thread: a cycle whenever something was pushed or freed, and at least every `every_s` seconds."""
 
     def __init__(
-        self, cycle: Cycle, queue: TaskQueue, every_s: float, on_failure: Callable[[BaseException], None]
+        self,
+        cycle: Cycle,
+        queue: TaskQueue,
+        clock: Clock,
+        every_s: float,
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         self._cycle = cycle
+        self._clock = clock
         self._queue = queue
         self._every_s = every_s
         self._on_failure = on_failure
@@ -224,7 +242,7 @@ class Scheduler:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._queue.wait_for_work(self._every_s)
+                self._queue.wait_for_work(self._every_s, self._clock.now())
                 if self._stopping.is_set():
                     return
                 result = self._cycle.run_once()

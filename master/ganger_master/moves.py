@@ -19,7 +19,8 @@ from ganger_core.domain.states import (
     TaskState,
     advance,
 )
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec
+from ganger_core.domain.waits import Waits
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -34,6 +35,7 @@ def move(
     finished_ms: int | None = None,
     outcome: Outcome | None = None,
     crashes: int | None = None,
+    waits: Waits | None = None,
 ) -> Task:
     """The task after `event`; what is not given stays."""
     return Task(
@@ -51,7 +53,15 @@ def move(
         crashes=task.crashes if crashes is None else crashes,
         array_id=task.array_id,
         index=task.index,
+        waits=task.waits if waits is None else waits,
+        failures=task.failures,
+        faults=task.faults,
     )
+
+
+def first_waits(spec: TaskSpec, owner: str) -> Waits:
+    """What a new task waits for beside capacity."""
+    return Waits(owner if spec.hold else "", spec.not_before_ms)
 
 
 def step_attempt(attempt: Attempt, event: AttemptEvent, **others: Any) -> Attempt:
@@ -112,9 +122,16 @@ def has_ended(attempt: Attempt) -> bool:
     return attempt.state is AttemptState.ENDED
 
 
-def awaits_log(task: Task, attempt: Attempt) -> bool:
-    """Whether the attempt has ended and its task waits for the rest of its log; one that is queued again does not."""
-    return has_ended(attempt) and not task.is_final and task.state is not TaskState.PENDING
+def awaits_log(task: Task | None, attempt: Attempt | None) -> bool:
+    """Whether the attempt is over, and its task is not yet what that makes it: the rest of its log is on its way."""
+    if task is None or attempt is None or task.is_final or task.state is TaskState.PENDING:
+        return False
+    return has_ended(attempt)
+
+
+def awaiting_logs(state: State) -> list[Attempt]:
+    """Every ended attempt whose task waits for the rest of its log."""
+    return [each for each in state.attempts.values() if awaits_log(state.tasks[each.ref.task_id], each)]
 
 
 def ago(now: Instant, age_s: float) -> int:

@@ -18,14 +18,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from ganger_core.domain.clock import Instant
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import LaneKey, Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
+from ganger_master.aside import Aside
+from ganger_master.lateness import Late
 from ganger_master.locks import QUEUE_RANK, RankedLock
+from ganger_master.reasons import why_aside
 
+LONG_AGO = Instant(0, 0.0)
 MANY_RUNS = 10_000
-OUTDATED_KEPT = 1_000  # entries of tasks that wait no more, before they are looked for
 
 
 class BucketKey(NamedTuple):
@@ -89,6 +93,11 @@ class _Bucket:
         """These elements wait, none of which has a record yet."""
         self._rest, self._rest_ms, self._begun = rest, submitted_ms, set()
 
+    def take_rest(self, other: _Bucket) -> None:
+        """Those that wait in the other one without a record wait here."""
+        self._rest, self._rest_ms, self._begun = other._rest, other._rest_ms, other._begun
+        other.set_rest(range(0))
+
     def add(self, task_id: int, submitted_ms: int) -> None:
         if self._sorted and self._ids and next(reversed(self._ids)) > task_id:
             self._sorted = False
@@ -123,54 +132,53 @@ class TaskQueue:
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
         self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
         self._bucket_of: dict[int, BucketKey] = {}  # every waiting task but elements without a record
+        self._aside = (
+            Aside()
+        )  # tasks that are not in their buckets yet, and arrays whose buckets are left out
+        self._aside_since: dict[int, int] = {}  # these tasks, with the moment of their submission
         self._arrays: dict[int, BucketKey] = {}  # those that have such elements, by id in ascending order
         self._array_ids: list[int] = []  # the same ids
         self._rooms: dict[int, _Room] = {}  # of arrays that have a limit
-        self._late_at: list[tuple[float, int]] = []  # a heap: when (wall ms) which task has waited too long
-        self._limited: set[int] = set()  # the waiting tasks with an entry in it; other entries are outdated
+        self._late = Late()
         self._generation = 0  # how often capacity came free
         self._woken = False  # something may have become plannable since the scheduler last looked
 
     def __len__(self) -> int:
         with self._mutex:
-            return sum(map(len, self._buckets.values()))
+            return sum(map(len, self._buckets.values())) + len(self._aside_since)
 
-    def push(self, tasks: Iterable[Task]) -> None:
-        """Add waiting tasks, of an array all its elements, and wake the scheduler."""
+    def push(self, tasks: Iterable[Task], now: Instant) -> None:
+        """Have tasks wait, of an array all its elements, and wake the scheduler.
+
+        Each waits for what its `waits` say: one that is there already for what they say now.
+        """
         with self._mutex:
             for task in tasks:
-                key = BucketKey.of(task)
                 if task.array is not None:
-                    self._push_rest_locked(task, key)
+                    self._push_array_locked(task, now)
                 else:
-                    self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
-                    self._bucket_of[task.id] = key
-                if task.spec.limits.queue_s and task.id not in self._limited:
-                    late_ms = task.submitted_ms + 1000 * task.spec.limits.queue_s
-                    heapq.heappush(self._late_at, (late_ms, task.id))
-                    self._limited.add(task.id)
+                    self._push_task_locked(task, now)
+                self._late.note(task)
             self._wake_locked()
 
     def remove(self, task_ids: Iterable[int]) -> None:
         """Take tasks out; those that do not wait are left alone."""
         with self._mutex:
             for task_id in task_ids:
-                key = self._bucket_of.pop(task_id, None) or self._array_of_locked(task_id)
-                if key is not None:
-                    self._buckets[key].remove(task_id)
-                    if not self._buckets[key]:
-                        del self._buckets[key]
-                    self._limited.discard(task_id)
-            self._drop_outdated_locked()
+                if self._take_out_locked(task_id):
+                    self._late.drop(task_id)
 
-    def close_array(self, array_id: int) -> None:
-        """The elements of this array that have no record wait no more."""
+    def close_array(self, array_id: int, *, over: bool = False) -> None:
+        """The elements of this array that have no record wait no more; of one that is over nothing is remembered."""
         with self._mutex:
+            if over:
+                self._rooms.pop(array_id, None)
+                self._aside.drop(array_id)
             key = self._arrays.pop(array_id, None)
             if key is None:
                 return
             self._array_ids.remove(array_id)
-            self._limited.discard(array_id)
+            self._late.drop(array_id)
             bucket = self._buckets.get(key)
             if bucket is not None:
                 bucket.set_rest(range(0))
@@ -187,15 +195,9 @@ class TaskQueue:
                 self._wake_locked()
 
     def take_late(self, now_ms: int) -> list[int]:
-        """The waiting tasks whose queue limit is over by now; each is given once for each time that it is pushed."""
-        late: list[int] = []
+        """The waiting tasks that may be late by now; each is given once for each of its moments."""
         with self._mutex:
-            while self._late_at and self._late_at[0][0] <= now_ms:
-                _, task_id = heapq.heappop(self._late_at)
-                if task_id in self._limited:
-                    self._limited.remove(task_id)
-                    late.append(task_id)
-        return late
+            return self._late.take(now_ms)
 
     def park(
         self,
@@ -217,9 +219,9 @@ class TaskQueue:
                 if key in self._buckets:
                     self._buckets[key].parked = reason
             if not self._woken:
-                for key, bucket in self._buckets.items():
+                for key, bucket in self._in_line_locked():
                     bucket.parked = bucket.parked or rest(key)
-            if any(not bucket.parked for bucket in self._buckets.values()):
+            if any(not bucket.parked for _, bucket in self._in_line_locked()):
                 self._wake_locked()
 
     def unpark_all(self) -> None:
@@ -229,25 +231,29 @@ class TaskQueue:
             self._wake_locked()
 
     def reason(self, task_id: int) -> str:
-        """Why the last plan left this task's bucket out; empty when it did not or the task does not wait."""
+        """Why this task is not in line, or the last plan left its bucket out; empty for neither."""
         with self._mutex:
             key = self._bucket_of.get(task_id) or self._arrays.get(task_id) or self._array_of_locked(task_id)
-            if key is None or key not in self._buckets:
+            if key is None:
                 return ""
+            aside = why_aside(self._aside.waits(task_id), self._aside.waits(key.array_id))
+            if aside or key not in self._buckets:
+                return aside
             room = self._rooms.get(key.array_id)
             if room is not None and not room.left:
                 return f"array {key.array_id} runs at most {room.most} at a time"
             parked = self._buckets[key].parked
         return str(parked)
 
-    def wait_for_work(self, timeout_s: float) -> None:
-        """Block until something was pushed or freed, at most `timeout_s`.
+    def wait_for_work(self, timeout_s: float, now: Instant = LONG_AGO) -> None:
+        """Block until something was pushed or freed, or is in line by itself, at most `timeout_s`.
 
         A wait in vain unparks every bucket: the upper bound between two looks at it.
         """
         with self._mutex:
-            self._work.wait_for(lambda: self._woken, timeout_s)
-            if not self._woken:
+            due_s = self._aside.due_in_s(now)
+            self._work.wait_for(lambda: self._woken, min(timeout_s, due_s))
+            if not self._woken and timeout_s <= due_s:
                 self._unpark_locked()
             self._woken = False
 
@@ -256,10 +262,55 @@ class TaskQueue:
         with self._mutex:
             return self._heads_locked(limit, now_ms, most_runs)
 
+    def bring_in_line(self, now: Instant) -> None:
+        """What waited for something else than capacity, and need not any longer, may be planned."""
+        with self._mutex:
+            for task_id in self._aside.take_due(now):
+                submitted_ms = self._aside_since.pop(task_id, None)
+                if submitted_ms is not None:  # else it is an array
+                    self._buckets.setdefault(self._bucket_of[task_id], _Bucket()).add(task_id, submitted_ms)
+
     def wake(self) -> None:
         """Make the scheduler look again now."""
         with self._mutex:
             self._wake_locked()
+
+    def _push_task_locked(self, task: Task, now: Instant) -> None:
+        key = BucketKey.of(task)
+        if task.array_id or task.id in self._bucket_of:
+            self._take_out_locked(task.id)
+        self._bucket_of[task.id] = key
+        if self._aside.put(task.id, task.waits, now):
+            self._aside_since[task.id] = task.submitted_ms
+        else:
+            self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
+
+    def _push_array_locked(self, task: Task, now: Instant) -> None:
+        assert task.array is not None, task
+        self._aside.put(task.id, task.waits, now)
+        key, before = BucketKey.of(task), self._arrays.get(task.id)
+        if before is not None and before != key:
+            self._move_rest_locked(task.id, before, key)
+        elif before is None and task.array.closed is None:
+            self._push_rest_locked(task, key)
+
+    def _take_out_locked(self, task_id: int) -> bool:
+        """Whether this task waited."""
+        key = self._bucket_of.pop(task_id, None)
+        if self._aside_since.pop(task_id, None) is not None:
+            self._aside.drop(task_id)
+            return True
+        key = key or self._array_of_locked(task_id)
+        if key is None:
+            return False
+        self._buckets[key].remove(task_id)
+        if not self._buckets[key]:
+            del self._buckets[key]
+        return True
+
+    def _in_line_locked(self) -> list[tuple[BucketKey, _Bucket]]:
+        """The buckets but those of arrays that wait for something else."""
+        return [each for each in self._buckets.items() if each[0].array_id not in self._aside]
 
     def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
         assert task.array is not None, task
@@ -269,6 +320,15 @@ class TaskQueue:
         self._arrays[task.id] = key
         insort(self._array_ids, task.id)
 
+    def _move_rest_locked(self, array_id: int, before: BucketKey, key: BucketKey) -> None:
+        """The elements without a record have another priority now."""
+        self._arrays[array_id] = key
+        bucket = self._buckets.get(before)
+        if bucket is not None:
+            self._buckets.setdefault(key, _Bucket()).take_rest(bucket)
+            if not bucket:
+                del self._buckets[before]
+
     def _array_of_locked(self, task_id: int) -> BucketKey | None:
         """The bucket in which this task waits as an element without a record."""
         number = bisect_right(self._array_ids, task_id - 1)
@@ -277,12 +337,6 @@ class TaskQueue:
         key = self._arrays[self._array_ids[number - 1]]
         bucket = self._buckets.get(key)
         return key if bucket is not None and task_id in bucket else None
-
-    def _drop_outdated_locked(self) -> None:
-        """Entries of tasks that wait no more are dropped when they are most: far limits must not gather."""
-        if len(self._late_at) > 2 * len(self._limited) + OUTDATED_KEPT:
-            self._late_at = [entry for entry in set(self._late_at) if entry[1] in self._limited]
-            heapq.heapify(self._late_at)
 
     def _wake_locked(self) -> None:
         self._woken = True
@@ -297,7 +351,7 @@ class TaskQueue:
         runs: list[tuple[BucketKey, list[Rank]]] = []
         limited = []
         streams = []
-        for key, bucket in self._buckets.items():
+        for key, bucket in self._in_line_locked():
             room = self._rooms.get(key.array_id)
             if room is not None:
                 beyond = islice(bucket.in_order(), room.left, room.left + most_behind(room.most))

@@ -12,6 +12,7 @@ from ganger_master.changes import Answer, Change, SettleLog, Told
 from ganger_master.handing import vacate
 from ganger_master.losing import Loss, give_back, lose, put_back
 from ganger_master.moves import ago, awaits_log, current, move, put, step_attempt
+from ganger_master.retrying import try_again
 from ganger_master.state import State
 
 
@@ -116,6 +117,10 @@ def _finish(state: State, change: Change, task: Task, attempt: Attempt, now: Ins
     ):  # stopped as told, and nobody wants the task ended
         return put_back(state, change, task, attempt, now)
     event = _final_event(task, outcome)
+    if event in (TaskEvent.FAILED, TaskEvent.TIMED_OUT):
+        again = try_again(state, change, task, attempt, outcome, now)
+        if again is not None:
+            return again
     reason = task.reason if event is TaskEvent.CANCELLED else outcome.message
     task = move(
         task,

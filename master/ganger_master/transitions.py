@@ -12,6 +12,7 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import UnknownWorker
 from ganger_core.domain.states import AttemptState, TaskEvent, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost
+from ganger_core.domain.waits import NO_WAITS
 from ganger_master import arrays, asked, cordons, losing, reported
 from ganger_master.changes import (
     Age,
@@ -78,7 +79,7 @@ def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Ch
 
 
 def _assign(state: State, rules: Rules, command: Assign, now: Instant) -> tuple[Change, Answer]:
-    task = arrays.find(state, command.task_id)
+    task = arrays.in_line(state, command.task_id, now)
     if task is None or task.state is not TaskState.PENDING or task.array is not None:
         return Change(), None
     change = Change()
@@ -98,7 +99,7 @@ def _assign(state: State, rules: Rules, command: Assign, now: Instant) -> tuple[
     reason = f"placed by {command.planned_by}"
     if command.behind:
         reason += f", next on {command.worker_name} with what comes free there"
-    task = move(task, TaskEvent.ASSIGNED, token=ref.token, reason=reason)
+    task = move(task, TaskEvent.ASSIGNED, token=ref.token, reason=reason, waits=NO_WAITS)
     order = start_order(task, attempt)
     change.effects += [Dequeue(task.id), Reserve(attempt, task), Tell(attempt.worker_id, order)]
     put(state, change, task, now, attempt)

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from crash.checkers import Finding
 from crash.history import check_all, snapshot
-from crash.load import answers
 from crash.row import Row
 from crash.scenario import OPERATIONS, Scenario
 from ganger import Client
 from ganger_core.settings import MasterSettings
 from ganger_master.app import EXIT_BROKEN, EXIT_REFUSED, Master
+from testkit.processes import listens
 from testkit.waiting import wait_until
 from testkit.worker_daemon import holder_of
 
@@ -61,7 +61,7 @@ class Traced:
         strace += ["-e", f"inject={inject}"] if inject else []
         master = [sys.executable, "-m", "ganger_master", "--state-dir", str(folder), "--log-level", "error"]
         self._started = [self._start([*strace, *master] if fresh else master)]
-        wait_until(lambda: answers(folder) or not self.runs(), END_S, "the master serves")
+        wait_until(lambda: listens(folder / "socket") or not self.runs(), END_S, "the master serves")
         if not fresh and self.runs():
             self._started.append(self._start([*strace, "-p", str(self._started[0].pid)]))
             log = Path(self.log.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from ganger import AlreadyExists, Client, TaskState, task_spec
 from ganger_core.convert.task import spec_to_proto
 from ganger_core.domain.task import TaskSpec
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
+from testkit.processes import listens
 from testkit.waiting import wait_until
 
 RUNNABLE_IN = 25
@@ -121,12 +121,6 @@ class Load:
                 return
 
 
-def answers(folder: Path) -> bool:
-    """Whether somebody listens on the master's socket."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        return not sock.connect_ex(str(folder / "socket"))
-
-
 def first_answer_s(folder: Path, begin: float, name: str) -> tuple[float, Ack]:
     """Submit until a master acknowledges; seconds since `begin` (monotonic), and the acknowledgement.
 
@@ -139,7 +133,7 @@ def first_answer_s(folder: Path, begin: float, name: str) -> tuple[float, Ack]:
     found: list[int] = []
 
     def answered() -> bool:
-        if not answers(folder):  # a call that fails takes its time
+        if not listens(folder / "socket"):
             return False
         with suppress(grpc.RpcError), grpc.insecure_channel(f"unix:{folder / 'socket'}", options) as channel:
             found.append(task_pb2_grpc.TaskServiceStub(channel).SubmitTask(request, timeout=CALL_S).task_id)

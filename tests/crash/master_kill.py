@@ -28,7 +28,7 @@ MASTER_FLAGS = (
     "--log-level",
     "error",
 )
-LEAST_PER_S = 200.0
+PER_S, LEAST_PER_S = 400.0, 200.0
 
 
 @dataclass(slots=True)
@@ -43,8 +43,10 @@ class _Tally:
     starts: int = 0
 
 
-def master_kill(trials: int, seed: int, *, stored: int = STORED, least_per_s: float = LEAST_PER_S) -> Row:
-    """SIGKILL of the master at random moments under concurrent submissions, `least_per_s` of them at least."""
+def master_kill(
+    trials: int, seed: int, *, stored: int = STORED, per_s: float = PER_S, least_per_s: float = LEAST_PER_S
+) -> Row:
+    """SIGKILL of the master at random moments under `per_s` concurrent submissions, `least_per_s` of them at least."""
     rng = random.Random(f"master_kill.{seed}")  # noqa: S311
     tally = _Tally()
     with a_cluster() as base:
@@ -55,7 +57,7 @@ def master_kill(trials: int, seed: int, *, stored: int = STORED, least_per_s: fl
             with a_cluster() as cluster:
                 for name in ("ganger.db", "token"):
                     shutil.copy(base.folder / name, cluster.folder / name)
-                _round(cluster, kills, rng, sent, tally)
+                _round(cluster, kills, rng, sent, tally, per_s)
             left -= kills
     rate = tally.acks / tally.served_s
     if rate < least_per_s:
@@ -86,12 +88,14 @@ def _fill(cluster: Cluster, stored: int) -> list[Ack]:
     return acks
 
 
-def _round(cluster: Cluster, kills: int, rng: random.Random, stored: list[Ack], tally: _Tally) -> None:
+def _round(
+    cluster: Cluster, kills: int, rng: random.Random, stored: list[Ack], tally: _Tally, per_s: float
+) -> None:
     path = cluster.folder / "truth"
     cluster.start_master(*MASTER_FLAGS)
     cluster.start_planner("--log-level", "error")
     cluster.start_worker("w1", "--cpus", "4", "--slots", "8", "--log-level", "error")
-    load = Load(cluster.folder, mixed(path), rng.randrange(1 << 30))
+    load = Load(cluster.folder, mixed(path), rng.randrange(1 << 30), per_s=per_s)
     load.start()
     probes: list[Ack] = []
     snapshots: list[Snapshot] = []

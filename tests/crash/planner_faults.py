@@ -14,6 +14,7 @@ from testkit.waiting import wait_until
 
 LEASE_S = 60.0
 BATCH = 4  # tasks handed in during each fault
+PROBE_EVERY_S = 0.2  # a planner that failed twice is left alone for seconds
 PLANNER_FLAGS = ("--log-level", "error")
 
 
@@ -52,7 +53,8 @@ def planner_faults(trials: int, seed: int) -> Row:
 
 
 def _is_used(scene: Scene) -> bool:
-    """Hand in one task more; whether the planner placed it."""
+    """Hand in one task more, after a while; whether the planner placed it."""
+    pause(PROBE_EVERY_S)
     task = scene.submit(0.01)
     scene.await_starts([task])
     return "planner" in _placed_by(scene, [task])

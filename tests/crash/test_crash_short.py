@@ -30,7 +30,7 @@ def count(row: Row, what: str) -> int:
 
 
 def test_a_killed_master_loses_and_doubles_nothing() -> None:
-    row = master_kill(6, seed=3, stored=500, least_per_s=20)  # other tests run beside it
+    row = master_kill(6, seed=3, stored=500, per_s=120, least_per_s=20)  # other tests run beside it
     assert row.wrong == (), row.line()
     assert count(row, "kills_in_flight") >= 3
 

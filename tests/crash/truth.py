@@ -16,13 +16,13 @@ BEAT_S = 0.05
 """A killed task may have lived this much longer than its last line says."""
 
 SCRIPT = f"""
-import os, socket, sys, time
+import os, sys, time
 path, first_s, later_s, code = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 task, token = os.environ["GANGER_TASK_ID"], os.environ["GANGER_TOKEN"]
 file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 clock = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
 def say(what, at):
-    os.write(file, f"{{what}} {{task}} {{token}} {{socket.gethostname()}} {{os.getpid()}} {{at:.6f}}\\n".encode())
+    os.write(file, f"{{what}} {{task}} {{token}} {{os.uname().nodename}} {{os.getpid()}} {{at:.6f}}\\n".encode())
 ticks = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]) + 1
 say("START", min(clock(), ticks / os.sysconf("SC_CLK_TCK")))
 end = clock() + (first_s if token == "1" else later_s)

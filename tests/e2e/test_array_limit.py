@@ -18,9 +18,11 @@ pytestmark = pytest.mark.timeout(180)
 ELEMENTS = 2_000
 TICK_S = 0.01
 ELEMENT = (
-    'read -r line </proc/self/stat; set -- $line; echo "START ${22}" >>"$OUT"; sleep 0.01; echo END >>"$OUT"'
+    'read -r line </proc/self/stat; set -- $line; echo "START ${22}" >>"$OUT"; '
+    'case $GANGER_ARRAY_INDEX in *0 | *5) sleep 0.05 ;; esac; echo END >>"$OUT"'
 )
-"""The line that an element begins with has the moment of its creation, in ticks since the start of the machine."""
+"""The line that an element begins with has the moment of its creation, in ticks since the start of the machine. One in
+five lives for a while, so that as many live at once as may."""
 
 
 @pytest.fixture

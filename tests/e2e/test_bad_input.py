@@ -106,6 +106,8 @@ def test_a_wrong_spec_is_refused_naming_the_field(
         ("GetTaskStatus", task_pb2.GetTaskStatusRequest(task_id=-1), "task_id"),
         ("ListTasks", task_pb2.ListTasksRequest(states=[99]), "state"),
         ("ListTasks", task_pb2.ListTasksRequest(page_size=-1), "page_size"),
+        ("ListTasks", task_pb2.ListTasksRequest(labels=[{"key": "a b", "value": "1"}]), "labels"),
+        ("ListTasks", task_pb2.ListTasksRequest(name_prefix="x" * 129), "name_prefix"),
         ("ListTasks", task_pb2.ListTasksRequest(page_size=100_000), "page_size"),
         ("ListTasks", task_pb2.ListTasksRequest(page_token="'; DROP TABLE tasks"), "page_token"),
         ("CancelTask", task_pb2.CancelTaskRequest(task_id=0, request_id="r"), "task_id"),

@@ -152,7 +152,7 @@ def test_another_limit_lets_more_run(cli: Cli, client: Client, tmp_path: Path) -
     array_id = submitted(cli, "--array", "0-3", "--max-parallel", "1", "--", "sh", "-c", waits)
     wait_until(lambda: counts(client, array_id).get(TaskState.RUNNING) == 1, WAIT_S)
     assert (
-        cli("update", str(array_id), "--max-parallel", "2").out == f"array {array_id}: at most 2 at a time\n"
+        cli("update", str(array_id), "--max-parallel", "2").out == f"task {array_id}: at most 2 at a time\n"
     )
     wait_until(lambda: counts(client, array_id).get(TaskState.RUNNING) == 2, WAIT_S)
     with gate.open("w") as opened:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ganger import Client
+from ganger import Client, TaskState
 from testkit.waiting import wait_until
 
 READY_S, STOP_S = 30, 40
@@ -110,8 +110,9 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing_behind(folder: Path) -> None:
         assert f"export GANGER_STATE_DIR={folder}" in dev.out
         ran = ganger(folder, "run", "--", "echo", "hello")
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "hello\n", "")
-        assert ganger(folder, "submit", "-q", "sleep", "600").stdout == "2\n"
-        assert ganger(folder, "worker", "ls", "-q").stdout.count("\n") == 2
+        with Client(state_dir=folder) as client:
+            assert client.submit(["sleep", "600"]) == 2
+            assert len(list(client.workers())) == 2
         dev.process.send_signal(signal.SIGINT)
         assert dev.ends() == 0, dev.err
         assert processes_of(folder) == []
@@ -119,20 +120,20 @@ def test_it_serves_until_ctrl_c_and_leaves_nothing_behind(folder: Path) -> None:
 
 
 def test_what_was_queued_is_there_the_next_time(folder: Path) -> None:
-    with a_dev(folder, "--cpus", "1") as dev:
+    with a_dev(folder, "--cpus", "1") as dev, Client(state_dir=folder) as client:
         dev.ready()
-        ganger(folder, "submit", "--", "sleep", "0.2")
-        ganger(folder, "submit", "-c", "1", "--", "echo", "later")
-        ganger(folder, "submit", "-c", "9", "--", "echo", "too large")
+        client.submit(["sleep", "0.2"], cpus=1)
+        client.submit(["echo", "later"], cpus=1)
+        client.submit(["echo", "too large"], cpus=9)
         dev.process.send_signal(signal.SIGTERM)
         assert dev.ends() == 0, dev.err
-    with a_dev(folder, "--cpus", "1") as dev:
+    with a_dev(folder, "--cpus", "1") as dev, Client(state_dir=folder) as client:
         dev.ready()
-        assert ganger(folder, "wait", "1,2").returncode == 0
-        assert ganger(folder, "logs", "2").stdout == "later\n"
-        waiting = ganger(folder, "ls", "-s", "pending").stdout
-        assert "asks for more than any worker" in ganger(folder, "show", "3").stdout
-        assert "echo too large" in waiting
+        client.wait([1, 2], 20, check=True)
+        assert b"".join(chunk.data for chunk in client.logs(2)) == b"later\n"
+        (waiting,) = client.tasks([TaskState.PENDING])
+        assert waiting.task.spec.command == ("echo", "too large")
+        wait_until(lambda: "asks for more than any worker" in client.status(3).task.reason, what="the reason")
 
 
 def test_a_second_one_on_the_folder_is_refused_and_the_first_goes_on(folder: Path) -> None:
@@ -142,7 +143,8 @@ def test_a_second_one_on_the_folder_is_refused_and_the_first_goes_on(folder: Pat
         assert second.returncode == 1
         assert second.stderr.startswith("ganger: another ganger master (pid ")
         assert "another --state-dir" in second.stderr
-        assert ganger(folder, "run", "true").returncode == 0
+        with Client(state_dir=folder) as client:
+            client.wait([client.submit(["true"])], 20, check=True)
 
 
 def test_a_port_in_use_is_told(folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""This module checks the verbs of the CLI against real daemons: what a task does comes back as it is."""
+"""This module checks the verbs of the CLI against real daemons: what a task does comes back as it is.
+
+Commands run in this process (`cli`), and as processes of their own where bytes or signals are what is looked at.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ganger import TaskState
+from testkit.client_cli import Cli, Result
 from testkit.processes import Cluster, a_cluster
 from testkit.waiting import wait_until
 
@@ -34,30 +38,34 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-def start(cluster: Cluster, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+@pytest.fixture
+def cli(cluster: Cluster, capsysbinary: pytest.CaptureFixture[bytes]) -> Cli:
+    return Cli(cluster, capsysbinary)
+
+
+def start(cluster: Cluster, *words: str) -> subprocess.Popen[bytes]:
     """Start a command of the CLI."""
     return subprocess.Popen(
         [sys.executable, "-c", LIKE_A_SHELL, "--state-dir", str(cluster.folder), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=cwd,
     )
 
 
-def ganger(cluster: Cluster, *words: str, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
+def ganger(cluster: Cluster, *words: str) -> tuple[int, bytes, bytes]:
     """Run a command to its end; its code, stdout and stderr."""
-    process = start(cluster, *words, cwd=cwd)
+    process = start(cluster, *words)
     out, err = process.communicate(timeout=END_S)
     return process.returncode, out, err
 
 
-def submitted(cluster: Cluster, *words: str) -> int:
+def submitted(cli: Cli, *words: str) -> int:
     """Submit a command; its id."""
-    return int(ganger(cluster, "submit", "-q", *words)[1])
+    return int(cli("submit", "-q", *words).out)
 
 
-def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster) -> None:
+def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster, cli: Cli) -> None:
     assert ganger(cluster, "run", "--", "sh", "-c", "echo out; echo err >&2; exit 3") == (
         3,
         b"out\n",
@@ -65,28 +73,29 @@ def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster) 
     )
     noise = "import os; os.write(1, bytes(range(256)) * 4096); os.write(2, b'\\xff')"
     assert ganger(cluster, "run", sys.executable, "-c", noise) == (0, bytes(range(256)) * 4096, b"\xff")
-    code, out, err = ganger(cluster, "run", "--", "sh", "-c", "kill -KILL $$")
-    assert (code, out) == (137, b"")
-    assert b"was killed by SIGKILL" in err
-    code, _, err = ganger(cluster, "run", "no-such-program")
-    assert code == 127
-    assert b"no-such-program: command not found on worker w1" in err
-    code, _, err = ganger(cluster, "run", "-w", "/no/such/folder", "true")
-    assert code == 125
-    assert b"/no/such/folder" in err
+    killed = cli("run", "--", "sh", "-c", "kill -KILL $$")
+    assert (killed.code, killed.out) == (137, "")
+    assert "was killed by SIGKILL" in killed.err
+    missing = cli("run", "no-such-program")
+    assert missing.code == 127
+    assert "no-such-program: command not found on worker w1" in missing.err
+    nowhere = cli("run", "-w", "/no/such/folder", "true")
+    assert nowhere.code == 125
+    assert "/no/such/folder" in nowhere.err
 
 
-def test_a_task_gets_folder_and_environment_of_its_caller(cluster: Cluster, tmp_path: Path) -> None:
-    code, out, _ = ganger(
-        cluster, "run", "-e", "A=1 2", "--", "sh", "-c", 'pwd; echo "$A"; echo "$GANGER_WORKER"', cwd=tmp_path
-    )
-    assert (code, out.decode().splitlines()) == (0, [str(tmp_path), "1 2", "w1"])
+def test_a_task_gets_folder_and_environment_of_its_caller(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = cli("run", "-e", "A=1 2", "--", "sh", "-c", 'pwd; echo "$A"; echo "$GANGER_WORKER"')
+    assert (ran.code, ran.out.splitlines()) == (0, [str(tmp_path), "1 2", "w1"])
     script = tmp_path / "script.sh"
     script.write_text("echo from a file\n")
-    assert ganger(cluster, "run", "sh", "script.sh", cwd=tmp_path) == (0, b"from a file\n", b"")
+    assert cli("run", "sh", "script.sh") == Result(0, "from a file\n", "")
 
 
-def test_output_comes_while_the_task_runs_and_ctrl_c_twice_cancels_it(cluster: Cluster) -> None:
+def test_output_comes_while_the_task_runs_and_ctrl_c_twice_cancels_it(cluster: Cluster, cli: Cli) -> None:
     with start(cluster, "run", "--", "sh", "-c", "echo begun; exec sleep 600") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -97,53 +106,53 @@ def test_output_comes_while_the_task_runs_and_ctrl_c_twice_cancels_it(cluster: C
         process.send_signal(signal.SIGINT)
         assert process.wait(END_S) == 125
     task_id = int(said.removeprefix("detached: task ").split()[0])
-    code, out, _ = ganger(cluster, "wait", str(task_id))
-    assert (code, out) == (125, f"task {task_id} was cancelled by {USER}: Ctrl-C in ganger run\n".encode())
+    waited = cli("wait", str(task_id))
+    assert (waited.code, waited.out) == (
+        125,
+        f"task {task_id} was cancelled by {USER}: Ctrl-C in ganger run\n",
+    )
 
 
-def test_wait_and_cancel(cluster: Cluster) -> None:
-    task_id = submitted(cluster, "sleep", "600")
-    code, _, err = ganger(cluster, "wait", "last", "--timeout", "0.5s")
-    assert (code, err) == (124, f"ganger: 1 of 1 not over after 0.5 s: {task_id}\n".encode())
-    other = submitted(cluster, "sh", "-c", "exit 7")
-    assert ganger(cluster, "wait", str(other))[0] == 7
-    assert ganger(cluster, "cancel", str(task_id), "--reason", "enough")[0] == 0
-    code, out, _ = ganger(cluster, "wait", f"{task_id},{other}")
-    assert code == 125
-    assert out.decode().splitlines() == [
+def test_wait_and_cancel(cli: Cli) -> None:
+    task_id = submitted(cli, "sleep", "600")
+    waited = cli("wait", "last", "--timeout", "0.5s")
+    assert (waited.code, waited.err) == (124, f"ganger: 1 of 1 not over after 0.5 s: {task_id}\n")
+    other = submitted(cli, "sh", "-c", "exit 7")
+    assert cli("wait", str(other)).code == 7
+    assert cli("cancel", str(task_id), "--reason", "enough").code == 0
+    waited = cli("wait", f"{task_id},{other}")
+    assert waited.code == 125
+    assert waited.out.splitlines() == [
         f"task {task_id} was cancelled by {USER}: enough",
         f"task {other} failed with exit code 7",
     ]
-    _, out, _ = ganger(cluster, "cancel", str(task_id))
-    assert out == f"task {task_id} is cancelled\n".encode()
+    assert cli("cancel", str(task_id)).out == f"task {task_id} is cancelled\n"
 
 
-def test_show_and_logs_of_what_ran(cluster: Cluster) -> None:
-    task_id = submitted(
-        cluster, "-n", "two words", "-m", "64MiB", "--", "sh", "-c", "echo a; echo b >&2; exit 4"
-    )
-    ganger(cluster, "wait", str(task_id))
-    assert ganger(cluster, "logs", str(task_id)) == (0, b"a\n", b"b\n")
-    shown = ganger(cluster, "show", str(task_id))[1].decode()
+def test_show_and_logs_of_what_ran(cli: Cli) -> None:
+    task_id = submitted(cli, "-n", "two words", "-m", "64MiB", "--", "sh", "-c", "echo a; echo b >&2; exit 4")
+    cli("wait", str(task_id))
+    assert cli("logs", str(task_id)) == Result(0, "a\n", "b\n")
+    shown = cli("show", str(task_id)).out
     assert f"task       {task_id} two words\n" in shown
     assert "end        failed with exit code 4\n" in shown
     assert "needs      1 CPU, 64MiB memory\n" in shown
     assert shown.splitlines()[-1].split()[:4] == ["1", "w1", "planner", "ENDED"]
-    (task,) = json.loads(ganger(cluster, "show", "-o", "json", str(task_id))[1])["tasks"]
+    (task,) = json.loads(cli("show", "-o", "json", str(task_id)).out)["tasks"]
     assert task["state"] == "FAILED"
     assert task["outcome"]["exit_code"] == 4
     assert task["attempts"][0]["stdout_bytes"] == 2
     assert task["submitted_ms"] <= task["started_ms"] <= task["finished_ms"]
 
 
-def test_what_fits_nowhere_says_so(cluster: Cluster) -> None:
+def test_what_fits_nowhere_says_so(cluster: Cluster, cli: Cli) -> None:
     with start(cluster, "run", "-c", "64", "true") as process:
         assert process.stderr is not None
         said = process.stderr.readline().decode()
         assert "waits: asks for more than any worker has: needs 64 CPUs" in said
         process.send_signal(signal.SIGINT)
         assert process.wait(END_S) == 125
-    assert ganger(cluster, "cancel", "last")[1].endswith(b"is cancelled\n")
+    assert cli("cancel", "last").out.endswith("is cancelled\n")
 
 
 def test_a_run_goes_on_over_a_restart_of_the_master(cluster: Cluster, tmp_path: Path) -> None:
@@ -161,28 +170,24 @@ def test_a_run_goes_on_over_a_restart_of_the_master(cluster: Cluster, tmp_path: 
         assert process.stderr.read() == b""
 
 
-def test_submit_without_a_worker_says_that_it_waits(tmp_path: Path) -> None:
+def test_submit_without_a_worker_says_that_it_waits(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     with a_cluster() as lonely:
         lonely.start_master()
-        code, out, err = ganger(lonely, "submit", "true")
-        assert (code, out) == (0, b"task 1 is queued\n")
-        assert b"no worker is connected: the task waits" in err
+        cli = Cli(lonely, capsysbinary)
+        submitted = cli("submit", "true")
+        assert (submitted.code, submitted.out) == (0, "task 1 is queued\n")
+        assert "no worker is connected: the task waits" in submitted.err
         with lonely.client() as client:
             assert client.status(1).task.state is TaskState.PENDING
             wait_until(lambda: client.status(1).task.reason == "no worker is connected")
-        assert b"no worker is connected" in ganger(lonely, "ls")[1]
+        assert "no worker is connected" in cli("ls").out
 
 
-def test_the_daemons_start_by_their_verbs(tmp_path: Path) -> None:
-    for words, first in (
-        (["master", "start"], b"usage: ganger master start"),
-        (["planner", "start"], b"usage: ganger planner start"),
-        (["planner", "solve"], b"usage: ganger planner solve"),
-        (["worker", "start"], b"usage: ganger worker start"),
-    ):
-        command = [sys.executable, "-m", "ganger", *words, "--help"]
-        helped = subprocess.run(command, capture_output=True, timeout=END_S, check=True)
-        assert helped.stdout.startswith(first)
+def test_the_daemons_start_by_their_verbs() -> None:
+    for words in ("master start", "planner start", "planner solve", "worker start"):
+        command = [sys.executable, "-m", "ganger", *words.split(), "--help"]
+        helped = subprocess.run(command, capture_output=True, text=True, timeout=END_S, check=True)
+        assert helped.stdout.startswith(f"usage: ganger {words}")
     with a_cluster() as cluster:
         command = [sys.executable, "-m", "ganger", "--state-dir", str(cluster.folder), "master", "start"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as master:

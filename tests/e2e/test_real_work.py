@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from crash.load import pause
 from ganger import Client, TaskSpec, TaskState
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Event
@@ -100,6 +101,7 @@ def test_work_goes_on_by_first_fit_while_the_planner_is_stopped_and_the_master_s
         planner.send(signal.SIGCONT)
 
         def planned_again() -> bool:
+            pause(0.2)
             (task,) = client.wait([client.submit(["true"])], timeout_s=30)
             return client.status(task.id).attempts[0].planned_by == "planner"
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crash.load import answers
-from testkit.processes import Cluster, a_cluster
+from testkit.processes import Cluster, a_cluster, listens
 from testkit.waiting import wait_until
 
 
@@ -31,7 +30,7 @@ def test_a_commit_that_outlasts_the_calls_is_finished_and_the_master_ends_in_ord
         future = call.future(b"\x0a\x01r\x12\x0c\x0a\x04true\x2a\x04\x08\x01\x18\x01", timeout=1)
         assert future.code() is not None  # not answered, but taken in
     master.send(signal.SIGTERM)
-    wait_until(lambda: not answers(cluster.folder), what="the master takes no calls any more")
+    wait_until(lambda: not listens(cluster.folder / "socket"), what="the master takes no calls any more")
     assert master.process.poll() is None
     other.execute("ROLLBACK")
     other.close()

@@ -205,22 +205,22 @@ def test_waiting_cancelling_and_logs_take_elements(master: ScriptedMaster, cli: 
 
 def test_update_changes_a_limit(master: ScriptedMaster, cli: Cli) -> None:
     a_mixed_array(master, cli)
-    assert cli("update", "1", "--max-parallel", "16").out == "array 1: at most 16 at a time\n"
+    assert cli("update", "1", "--max-parallel", "16").out == "task 1: at most 16 at a time\n"
     assert array_of(master, 1).max_parallel == 16
     master.arrays.out_of_reach = True
     late = cli("update", "1", "--max-parallel", "0")
-    assert (late.code, late.out) == (0, "array 1: as many at a time as there is room for\n")
-    assert late.err.startswith("array 1: not yet in force: a worker that cannot be reached may still start")
+    assert (late.code, late.out) == (0, "task 1: as many at a time as there is room for\n")
+    assert late.err.startswith("task 1: not yet in force: a worker that cannot be reached may still start")
     document: dict[str, Any] = json.loads(cli("update", "1", "--max-parallel", "3", "-o", "json").out)
     assert document == {"version": 1, "tasks": [{"id": 1, "max_parallel": 3, "in_force": False}]}
     some = cli("update", "14,1,77", "--max-parallel", "4")
-    assert (some.code, some.out) == (1, "array 1: at most 4 at a time\n")
+    assert (some.code, some.out) == (1, "task 1: at most 4 at a time\n")
     assert some.err.splitlines() == [
         "ganger: task 14 is no array that goes on",
         "ganger: there is no task 77",
         late.err.strip(),
     ]
-    for words in ([], ["--max-parallel", "-1"], ["--max-parallel", "many"]):
+    for words in (["--max-parallel", "-1"], ["--max-parallel", "many"]):
         refused = cli("update", "1", *words)
         assert refused.code == 2
         assert "--max-parallel" in refused.err

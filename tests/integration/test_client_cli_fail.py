@@ -104,7 +104,11 @@ def test_usage_errors_name_the_help(cli: Cli) -> None:
     assert cli("ls", "--wrong").code == 2
     assert cli("worker").code == 2
     assert cli("wait").code == 125
-    assert (
-        cli("show", "1x").err
-        == "ganger: '1x' is not a task id; ids are written as 42, 1,3,5-8, last, or 42.7 of an array\n"
+    assert cli("show").code == 2
+    assert cli("show").err == (
+        "ganger: Invalid value: which tasks? Name them: 42, 1,3,5-8, last, all, a name, or -l KEY=VALUE\n"
+        "ganger show --help shows how it is used\n"
+    )
+    assert cli("show", "1-").err == (
+        "ganger: '1-' is not a task id; ids are written as 42, 1,3,5-8, last, all, or 42.7 of an array\n"
     )

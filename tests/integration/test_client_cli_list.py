@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ganger import LogStream, Outcome, OutcomeKind, task_spec
+from ganger import Array, Indices, LogStream, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
@@ -87,6 +87,30 @@ def test_ls_shows_what_goes_on_and_the_newest_that_are_over(master: ScriptedMast
     assert everything.err == ""
 
 
+def test_ls_takes_labels_and_the_beginning_of_a_name(master: ScriptedMaster, cli: Cli) -> None:
+    for name, labels in (
+        ("train", {"project": "vision", "exp": "7"}),
+        ("train-2", {"project": "vision"}),
+        ("", {"exp": "7"}),
+    ):
+        master.submit(task_spec(["train"], name=name, labels=labels))
+    master.arrays.submit(task_spec(["x"], name="sweep", labels={"exp": "7"}), Array(Indices.first(2)))
+    master.end(2)
+    for words, ids in (
+        (("-l", "exp=7"), ["4", "3", "1"]),
+        (("-l", "exp=7", "-l", "project=vision"), ["1"]),
+        (("--label", "project=vision", "-s", "succeeded"), ["2"]),
+        (("-n", "tr"), ["2", "1"]),
+        (("--name", "train-", "-l", "exp=7"), []),
+        (("1-4", "-l", "exp=7"), ["4.1", "4.0", "3", "1"]),
+        (("2,4", "-n", "train"), ["2"]),
+    ):
+        listed = cli("ls", "-q", *words)
+        assert (listed.code, listed.out.split()) == (0, ids), words
+    assert cli("ls", "-n", "other").err == "no such tasks\n"
+    assert cli("ls", "-l", "exp").err == "ganger: -l exp: write KEY=VALUE, such as -l project=vision\n"
+
+
 def test_an_empty_list_says_how_to_begin(cli: Cli) -> None:
     listed = cli("ls")
     assert listed.code == 0
@@ -113,6 +137,7 @@ TASK_2: dict[str, object] = {
     "index": None,
     "array": None,
     "name": "a-name-that-is-much-longer-than-any-column-of-a-table-should-be",
+    "labels": {},
     "state": "FAILED",
     "reason": "",
     "owner": "tester",
@@ -127,6 +152,14 @@ TASK_2: dict[str, object] = {
     "grace_s": None,
     "lost_after_s": None,
     "on_worker_lost": "BY_AGE",
+    "not_before_ms": None,
+    "held_by": None,
+    "retries": 0,
+    "retry_on": [],
+    "never_retry_on": [],
+    "backoff_s": 10.0,
+    "failures": 0,
+    "faults": 0,
     "crashes": 0,
     "attempt": 1,
     "submitted_ms": START_MS + 2000,
@@ -217,6 +250,14 @@ def test_show_tells_limits_and_crashes(master: ScriptedMaster, cli: Cli) -> None
     (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
     names = ("time_s", "queue_timeout_s", "grace_s", "lost_after_s", "on_worker_lost", "crashes")
     assert [document[name] for name in names] == [5400.0, 600.0, 0.0, 90.0, "FAIL", 2]
+
+
+def test_show_tells_labels(master: ScriptedMaster, cli: Cli) -> None:
+    master.submit(task_spec(["true"], labels={"project": "vision", "exp": "7"}))
+    shown = cli("show", "1").out
+    assert "label      exp=7\nlabel      project=vision\n" in shown
+    (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
+    assert document["labels"] == {"exp": "7", "project": "vision"}
 
 
 def test_show_of_what_does_not_exist(cli: Cli) -> None:

@@ -94,6 +94,7 @@ def test_run_passes_output_and_exit_code_through(master: ScriptedMaster, cli: Cl
         (LOST, 125, "was lost: worker w1 was silent for 30 s"),
         (Outcome(OutcomeKind.TIMED_OUT, 143, 15, "ran longer than 9s"), 124, "timed out: ran longer than 9s"),
         (Outcome(OutcomeKind.EXPIRED), 125, "expired before it started"),
+        (Outcome(OutcomeKind.SKIPPED, message="1 failed"), 125, "never ran: 1 failed"),
         (Outcome(OutcomeKind.UNKILLABLE, message="17 lives"), 125, "cannot be ended: 17 lives"),
         (Outcome(OutcomeKind.OK, 0, log_incomplete=True), 0, "succeeded (part of its output is missing)"),
     ],
@@ -196,6 +197,22 @@ def test_limits_reach_the_master(master: ScriptedMaster, cli: Cli, verb: str) ->
         NO_LIMITS,
         OnWorkerLost.BY_AGE,
     )
+
+
+@pytest.mark.parametrize("verb", ["submit", "run"])
+def test_labels_reach_the_master(master: ScriptedMaster, cli: Cli, verb: str) -> None:
+    master.on_submit = master.end
+    words = ("--label", "project=vision", "--label", "a/b=x=y z", "--label", "project=vision")
+    assert cli(verb, *words, "--", "true", "--label", "x=y").code == 0
+    assert master.tasks[1].spec.labels == (("a/b", "x=y z"), ("project", "vision"))
+    for wrong, said in (
+        (("vision",), "--label vision: write KEY=VALUE, such as --label project=vision"),
+        (("a=",), "--label a=: write KEY=VALUE"),
+        (("a=1", "--label", "a=2"), "--label a=2: a is 1 already"),
+        (("a b=1",), "'a b' is no key of a label"),
+    ):
+        assert said in cli(verb, "--label", *wrong, "true").err
+    assert len(master.tasks) == 1
 
 
 def test_cancel_says_by_which_signal_and_how_long(master: ScriptedMaster, cli: Cli) -> None:

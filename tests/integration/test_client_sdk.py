@@ -167,6 +167,10 @@ def test_lists_come_page_by_page(master: ScriptedMaster, client: Client) -> None
     assert max(len(request.task_ids) for request in master.requests["ListTasks"]) == 1_000
     assert [row.task.id for row in client.tasks(task_ids=range(1, 1_502), limit=1_001)][-1] == 501
     assert list(client.tasks([])) == list(client.tasks(task_ids=[])) == []
+    assert list(client.tasks(labels={"a": "1"})) == list(client.tasks(name="x")) == []
+    for wrong in ({"labels": {"a": ""}}, {"labels": ["a"]}, {"name_prefix": "x\0"}, {"name": "x" * 200}):
+        with pytest.raises(Invalid, match=next(iter(wrong))):
+            list(client.tasks(**wrong))  # type: ignore[arg-type]
     with pytest.raises(Invalid, match="task_ids is empty"):
         client.events(task_ids=[])
     assert client.wait([]) == []

@@ -62,7 +62,7 @@ def test_a_missing_folder_and_a_missing_interpreter_say_so(keeper: KeeperUnderTe
     keeper.start(keeper.item(1, "true", cwd="/no/such/folder"), keeper.item(2, str(script)))
     missing, script_exit = keeper.exit_of(1), keeper.exit_of(2)
     assert (missing["launch"], missing["why"]) == (
-        125,
+        126,
         "working folder /no/such/folder: No such file or directory",
     )
     assert (script_exit["launch"], script_exit["why"]) == (126, f"{script}: its interpreter was not found")

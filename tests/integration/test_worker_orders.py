@@ -100,7 +100,7 @@ def test_a_working_folder_of_the_users_own(
     assert master.whole(master.final(1)) == f"{tmp_path}\n".encode()
     assert master.final(2).outcome == Outcome(
         OutcomeKind.LAUNCH_FAILED,
-        exit_code=125,
+        exit_code=126,
         message="working folder /no/such: No such file or directory on worker w1",
     )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import inf
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.clock import Instant
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_master.ageing import Ageing
 from ganger_master.queue import BucketKey, TaskQueue, most_behind
 
@@ -19,6 +22,9 @@ from ganger_master.queue import BucketKey, TaskQueue, most_behind
 def a_task(task_id: int, owner: str, cpus: int, priority: int, at_ms: int, array_id: int = 0) -> Task:
     spec = TaskSpec(("true",), resources=Resources(cpus * 1000, 0, 1), priority=priority)
     return Task(task_id, owner, spec, TaskState.PENDING, submitted_ms=at_ms, array_id=array_id)
+
+
+LATER = st.sampled_from([0, 1, 600, 3_600])  # seconds
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -39,6 +45,45 @@ class QueueMachine(RuleBasedStateMachine):
         self.next_id = 1
         self.untouched: dict[int, set[int]] = {}  # by array: elements that wait and have no record
         self.rooms: dict[int, tuple[int, int]] = {}
+        self.aside: dict[int, float] = {}  # tasks and arrays that wait for something else, each until when
+
+    def now(self) -> Instant:
+        return Instant(self.now_ms, self.now_ms / 1000)
+
+    def in_bucket(self) -> list[Task]:
+        return [task for task in self.waiting.values() if task.id not in self.aside]
+
+    def in_line(self) -> list[Task]:
+        return [task for task in self.in_bucket() if task.array_id not in self.aside]
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data(), later_s=LATER, pause_s=LATER, held=st.booleans(), whole=st.booleans())
+    def wait_for_something_else(
+        self, data: st.DataObject, later_s: int, pause_s: int, held: bool, whole: bool
+    ) -> None:
+        """Somebody holds a task, or it may not start before a moment, or after a pause, or that is over."""
+        until_ms = self.now_ms + 1_000 * later_s if later_s else 0
+        waits = Waits("ann" if held else "", until_ms, pause_s)
+        task = data.draw(st.sampled_from(sorted(self.waiting.values(), key=lambda task: task.id)))
+        self.woken = True
+        if whole and task.array_id in self.untouched:
+            array = a_task(task.array_id, "a", 1, task.spec.priority, task.submitted_ms)
+            self.queue.push([replace(array, array=Array(Indices.first(6)), waits=waits)], self.now())
+            self.note_aside(array.id, waits)
+            return
+        self.untouched.get(task.array_id, set()).discard(task.id)  # it has a record now
+        self.queue.push([replace(task, waits=waits)], self.now())
+        if task.id not in self.aside:
+            del self.waiting[task.id]
+            self.forget_bucket(task)
+            self.waiting[task.id] = task
+        self.note_aside(task.id, waits)
+
+    def note_aside(self, number: int, waits: Waits) -> None:
+        self.aside.pop(number, None)
+        until_ms = max(waits.until_ms, self.now_ms + 1_000 * waits.pause_s)
+        if waits != NO_WAITS:  # for a moment at least, also when it is over
+            self.aside[number] = inf if waits.held_by else until_ms
 
     @rule(
         priority=st.sampled_from([10, 50, 90]),
@@ -55,7 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.known.update((each.id, each) for each in elements)
         self.waiting.update((each.id, each) for each in elements)
         self.untouched[array_id] = {each.id for each in elements}
-        self.queue.push([task])
+        self.queue.push([task], self.now())
         self.woken = True
         if room:
             self.set_room(array_id, *room)
@@ -86,7 +131,7 @@ class QueueMachine(RuleBasedStateMachine):
         task = a_task(self.next_id, owner, cpus, priority, self.now_ms)
         self.next_id += 1
         self.known[task.id] = self.waiting[task.id] = task
-        self.queue.push([task])
+        self.queue.push([task], self.now())
         self.woken = True
 
     @precondition(lambda self: self.waiting)
@@ -95,13 +140,14 @@ class QueueMachine(RuleBasedStateMachine):
         task_id = data.draw(st.sampled_from(sorted(self.waiting)))
         task = self.waiting.pop(task_id)
         self.untouched.get(task.array_id, set()).discard(task_id)
+        self.aside.pop(task_id, None)
         self.queue.remove([task_id])
         self.forget_bucket(task)
 
     def forget_bucket(self, gone: Task) -> None:
         """An empty bucket is forgotten with its reason."""
         key = BucketKey.of(gone)
-        if all(BucketKey.of(task) != key for task in self.waiting.values()):
+        if all(BucketKey.of(task) != key for task in self.in_bucket()):
             self.parked.discard(key)
 
     @precondition(lambda self: len(self.known) > len(self.waiting))
@@ -109,24 +155,24 @@ class QueueMachine(RuleBasedStateMachine):
     def come_back(self, data: st.DataObject) -> None:
         task_id = data.draw(st.sampled_from(sorted(self.known.keys() - self.waiting.keys())))
         self.waiting[task_id] = self.known[task_id]
-        self.queue.push([self.known[task_id]])
+        self.queue.push([self.known[task_id]], self.now())
         self.woken = True
 
-    @precondition(lambda self: self.waiting)
+    @precondition(lambda self: self.in_bucket())
     @rule(data=st.data())
     def park(self, data: st.DataObject) -> None:
-        key = BucketKey.of(self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))])
+        key = BucketKey.of(self.waiting[data.draw(st.sampled_from(sorted(t.id for t in self.in_bucket())))])
         self.queue.park([(key, "no room")], self.queue.heads(1, self.now_ms).generation)
         self.parked.add(key)
-        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
+        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.in_line())
 
     @rule()
     def park_all(self) -> None:
         """Nothing at all can start; what was pushed since the scheduler looked is looked at all the same."""
         self.queue.park([], self.queue.heads(1, self.now_ms).generation, lambda key: "no room")
         if not self.woken:
-            self.parked |= {BucketKey.of(task) for task in self.waiting.values()}
-        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.waiting.values())
+            self.parked |= {BucketKey.of(task) for task in self.in_line()}
+        self.woken |= any(BucketKey.of(task) not in self.parked for task in self.in_line())
 
     @precondition(lambda self: self.waiting)
     @rule()
@@ -163,7 +209,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.check(10_000)
 
     def check(self, limit: int) -> None:
-        plain = sorted(self.waiting.values(), key=lambda task: self.ageing.rank_of(task, self.now_ms))
+        self.queue.bring_in_line(self.now())
+        self.aside = {number: until for number, until in self.aside.items() if until > self.now_ms}
+        plain = sorted(self.in_line(), key=lambda task: self.ageing.rank_of(task, self.now_ms))
         plannable: list[int] = []
         limited: dict[int, list[int]] = {}
         seen: Counter[int] = Counter()
@@ -185,11 +233,14 @@ class QueueMachine(RuleBasedStateMachine):
         assert {key.array_id: [rank.task_id for rank in ranks] for key, ranks in heads.limited} == {
             array_id: ids[: most_behind(self.rooms[array_id][1])] for array_id, ids in limited.items()
         }
-        for task in self.waiting.values():
+        for task in self.in_bucket():
             parked = "no room" if BucketKey.of(task) in self.parked else ""
             left, most = self.rooms.get(task.array_id, (1, 0))
             reason = parked if left else f"array {task.array_id} runs at most {most} at a time"
-            assert self.queue.reason(task.id) == reason
+            if task.array_id not in self.aside:
+                assert self.queue.reason(task.id) == reason
+        for task_id in self.waiting.keys() & self.aside.keys():
+            assert self.queue.reason(task_id).startswith(("held by ann", "not before", "failed and is tried"))
         assert len(self.queue) == len(self.waiting)
 
 

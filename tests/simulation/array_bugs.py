@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 Patches = Mapping[str, Any]
@@ -11,7 +12,7 @@ Patches = Mapping[str, Any]
 
 def _limit_in_force_at_once() -> Patches:
     """A lower limit is acknowledged while workers still hold what may start beyond it."""
-    return {"ganger_master.arrays:is_in_force": lambda state, array_id: True}
+    return {"ganger_master.engine:is_in_force": lambda state, array_id: True}
 
 
 def _limit_forgotten() -> Patches:
@@ -54,7 +55,34 @@ def _element_begins_again() -> Patches:
 
 def _cancelled_rest_still_waits() -> Patches:
     """What was never begun of a cancelled array stays in the queue."""
-    return {"ganger_master.queue:TaskQueue.close_array": lambda self, array_id: None}
+    return {"ganger_master.queue:TaskQueue.close_array": lambda self, array_id, over=False: None}
+
+
+def _hold_is_only_noted() -> Patches:
+    """What is held waits in the queue like anything else."""
+    from ganger_master.aside import Aside, is_held_back
+
+    put = Aside.put
+
+    def let_go(waits: Any) -> Any:
+        return replace(waits, held_by="")
+
+    return {
+        "ganger_master.aside:Aside.put": lambda self, number, waits, now: put(
+            self, number, let_go(waits), now
+        ),
+        "ganger_master.arrays:is_held_back": lambda waits, now_ms: is_held_back(let_go(waits), now_ms),
+    }
+
+
+def _retries_without_end() -> Patches:
+    """The retries that were used are not counted."""
+    from ganger_master.moves import move
+
+    def forgetful(task: Any, *args: Any, **others: Any) -> Any:
+        return move(replace(task, failures=0), *args, **others)
+
+    return {"ganger_master.retrying:move": forgetful}
 
 
 ARRAY_BUGS: Mapping[str, Callable[[], Patches]] = {
@@ -63,4 +91,6 @@ ARRAY_BUGS: Mapping[str, Callable[[], Patches]] = {
     "elements behind others": _elements_among_others,
     "element begins again": _element_begins_again,
     "cancelled rest still waits": _cancelled_rest_still_waits,
+    "hold is only noted": _hold_is_only_noted,
+    "retries are not counted": _retries_without_end,
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master import settling
 from ganger_master.arrays import element
 from ganger_master.state import State
 from ganger_master.store import reader
@@ -49,7 +50,7 @@ class Disk:
         for entry in group:
             change = entry.change
             for task in change.tasks:
-                self._put_task(task)
+                self._put_task(task, change.respecified)
             for attempt in change.attempts:
                 self._put_attempt(attempt)
             for event in change.events:
@@ -84,6 +85,7 @@ class Disk:
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
+        settling.load(state, self.task)
         return state
 
     def close(self) -> None:
@@ -106,7 +108,7 @@ class Disk:
         """As `StoreReader.attempt`."""
         return self.tries.get(ref)
 
-    def _put_task(self, task: Task) -> None:
+    def _put_task(self, task: Task, respecified: Sequence[int]) -> None:
         before = self.tasks.get(task.id)
         label = task.spec.command[1] + (f"[{task.index}]" if task.array_id else "")
         if before is None:
@@ -114,8 +116,10 @@ class Disk:
                 raise Violation(f"I3 {label} became task {self.ids[label]} and task {task.id}")
             if task.id >= self._next_task_id + 100:
                 raise Violation(f"I3 task id {task.id} was skipped to")
-        elif before.spec != task.spec:
+        elif before.spec.command != task.spec.command:
             raise Violation(f"I3 the id {task.id} of {before.spec.command[1]} was given to {label}")
+        elif before.spec != task.spec and task.id not in respecified:
+            raise Violation(f"I1 task {task.id} has another spec, which would not be written")
         elif before.is_final:
             raise Violation(f"I6 task {task.id} was {before.state} and becomes {task.state}")
         elif task.version <= before.version or task.token < before.token:
@@ -125,7 +129,7 @@ class Disk:
     def _put_attempt(self, attempt: Attempt) -> None:
         before = self.tries.get(attempt.ref)
         if before is None and attempt.worker_id in self.cordons:
-            raise Violation(f"I20 attempt {attempt.ref} is new on {attempt.worker_name}, which is cordoned")
+            raise Violation(f"I23 attempt {attempt.ref} is new on {attempt.worker_name}, which is cordoned")
         if before is not None and not before.is_live and before.state is not attempt.state:
             raise Violation(f"I6 attempt {attempt.ref} was {before.state} and becomes {attempt.state}")
         if attempt.ref.token != self.tasks[attempt.ref.task_id].token:

@@ -88,6 +88,9 @@ class Faults:
         world.network.heal()
         world.slowest_commit_s = 0.02
         world.planner_fault = ""
+        world.master_host.wall_offset_ms = (
+            0  # else what was not to start before a moment might wait for a year
+        )
         if world.master is None:
             world.start_master()
         assert world.master is not None

@@ -16,14 +16,22 @@ from ganger_core.domain.states import TASK_FINAL, AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost, Outcome, OutcomeKind, Task
 from ganger_master.handing import is_asked_back
 from ganger_master.losing import MOST_CRASHES
+from ganger_master.retrying import NOT_LAUNCHED, is_wanted
 from ganger_master.state import State
 from simulation.disk import Violation
+from simulation.followers import dependents_add_up
 from simulation.host import Run
 from simulation.sweeps import add_up
 
 if TYPE_CHECKING:
     from simulation.world import World
 
+FAILURES = (
+    OutcomeKind.EXIT_NONZERO,
+    OutcomeKind.SIGNALLED,
+    OutcomeKind.LAUNCH_FAILED,
+    OutcomeKind.TIMED_OUT,
+)
 BEYOND_LEASE = "beyond the lease"
 UNHEARD = re.compile(f"{BEYOND_LEASE}|was fenced")
 """In the reasons for which the master gives up what it hears nothing of: an exit may be lost with the host."""
@@ -60,6 +68,8 @@ class Invariants:
             )
         if self._highest.get(run.task_id, 0) > run.token:
             raise Violation(f"I7 attempt {ref} began after attempt {self._highest[run.task_id]}")
+        if run.label in self._world.people.held:
+            raise Violation(f"I21 attempt {ref} began while its task was held")
         if not attempt.is_live:
             raise Violation(f"I4 attempt {ref} began although it was written off as {attempt.state}")
         if run.task_id in self._world.people.cancelled and (
@@ -67,6 +77,7 @@ class Invariants:
         ):
             raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
         self._may_begin(task, ref)
+        self._world.people.followers.may_begin(task)
         if task.array_id:
             self.checks["elements"] += 1
             others = [
@@ -96,6 +107,10 @@ class Invariants:
         if task.crashes >= MOST_CRASHES:
             raise Violation(f"I7 attempt {ref} began, though {task.crashes} were lost while they ran")
 
+    def has_begun(self, task_id: int) -> bool:
+        """Whether a process of this task has ever begun."""
+        return task_id in self._highest
+
     def over(self, run: Run) -> None:
         """A process of a task has ended."""
         self._living[run.task_id].remove(run)
@@ -103,8 +118,13 @@ class Invariants:
     def written(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
         """A commit wrote these: what it calls over must be over."""
         self.checks["commits"] += 1
+        disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
+            self._not_too_often(attempt)
+            moment = disk.tasks[attempt.ref.task_id].spec.not_before_ms
+            if attempt.ref.token == 1 and attempt.assigned_ms < moment:  # once it has come, it has come
+                raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
             run = self._runs.get(attempt.ref)
             if not attempt.is_live and run is not None and run.ended is None:
                 raise Violation(f"I4 attempt {attempt.ref} is written off as {attempt.state}, but it lives")
@@ -127,6 +147,7 @@ class Invariants:
                 raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
                 self._is_over(task)
+                self._world.people.followers.written(task)
 
     def _drained_for_nothing(self, task: Task) -> None:
         """To be stopped for an empty worker costs a task nothing: it does not end by that, and it is no crash."""
@@ -135,10 +156,10 @@ class Invariants:
         if attempt is None or not attempt.drained or before is None or before.state is TaskState.PENDING:
             return
         if task.crashes > before.crashes:
-            raise Violation(f"I21 task {task.id} was drained, which counts as a crash")
+            raise Violation(f"I24 task {task.id} was drained, which counts as a crash")
         kind = task.outcome.kind if task.is_final and task.outcome else None
         if kind in (OutcomeKind.DRAINED, OutcomeKind.CANCELLED, OutcomeKind.LOST):
-            raise Violation(f"I21 task {task.id} was only drained, and is {task.state} as {kind}")
+            raise Violation(f"I24 task {task.id} was only drained, and is {task.state} as {kind}")
 
     def _is_over(self, task: Task) -> None:
         self.checks["finals"] += 1
@@ -148,8 +169,42 @@ class Invariants:
                 raise Violation(f"I6 task {task.id} is {task.state}, but {member} lives")
         if task.array is not None:
             self.checks["arrays"] += 1
-        elif task.state is TaskState.SUCCEEDED:
+            return
+        self._tried_often_enough(task)
+        if task.state is TaskState.SUCCEEDED:
             self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
+
+    def _failed(self, task_id: int, token: int) -> int:
+        """How many attempts up to this one ended by the task's own doing."""
+        tries = [self._world.disk.tries[AttemptRef(task_id, number)] for number in range(1, token + 1)]
+        return sum(
+            each.state is AttemptState.ENDED
+            and each.outcome is not None
+            and each.outcome.kind in FAILURES
+            and each.outcome.exit_code != NOT_LAUNCHED
+            for each in tries
+        )
+
+    def _not_too_often(self, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.ENDED and attempt.outcome and attempt.outcome.kind in FAILURES:
+            limit = self._world.disk.tasks[attempt.ref.task_id].spec.retry.limit
+            if self._failed(*attempt.ref) > limit + 1:
+                raise Violation(f"I22 attempt {attempt.ref} is one more than {limit} retries allow")
+
+    def _tried_often_enough(self, task: Task) -> None:
+        """A task that failed by its own doing was tried as often as its user wants."""
+        retry, outcome = task.spec.retry, task.outcome
+        self.checks["retries"] += task.failures
+        if outcome is None or outcome.kind not in FAILURES or outcome.exit_code == NOT_LAUNCHED:
+            return
+        again = self._failed(task.id, task.token) - 1
+        wanted = is_wanted(retry, outcome) and task.id not in self._world.people.cancelled
+        if wanted and again < retry.limit and not self._was_stopped(task):
+            raise Violation(f"I22 task {task.id} failed after {again} retries of {retry.limit}")
+
+    def _was_stopped(self, task: Task) -> bool:
+        """Whether somebody asked to end it meanwhile."""
+        return any(e.task_id == task.id and e.state is TaskState.STOPPING for e in self._world.disk.events)
 
     def _note_lane(self, attempt: Attempt) -> None:
         """Count what was behind others, and what became of it."""
@@ -171,7 +226,9 @@ class Invariants:
         elif outcome.kind is OutcomeKind.EXIT_NONZERO:
             right = run.status == outcome.exit_code
         elif outcome.kind is OutcomeKind.TIMED_OUT:
-            limit_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            spec_s = self._world.disk.tasks[ref.task_id].spec.limits.run_s
+            asked = [spec_s, *self._world.people.run_limits.get(ref.task_id, ())]
+            limit_s = min(each for each in asked if each) if any(asked) else spec_s
             lived_s = (self._world.loop.now if run.ended is None else run.ended) - run.began
             right = run.signalled and 0 < 0.99 * limit_s <= lived_s
         elif outcome.kind is OutcomeKind.SIGNALLED:
@@ -213,6 +270,7 @@ class Invariants:
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
         self._lanes_add_up(state)
+        dependents_add_up(state)
         add_up(state, master.queue)
 
     def _lanes_add_up(self, state: State) -> None:
@@ -228,7 +286,12 @@ class Invariants:
     def promised(self) -> None:
         """Whatever was acknowledged is there: looked at whenever a master has loaded."""
         people = self._world.people
-        for label, task_id in (*people.acknowledged.items(), *people.sweeps.acknowledged.items()):
+        follow = people.followers.acknowledged
+        for label, task_id in (
+            *people.acknowledged.items(),
+            *people.sweeps.acknowledged.items(),
+            *follow.items(),
+        ):
             task = self._world.disk.tasks.get(task_id)
             if task is None or task.spec.command[1] != label:
                 raise Violation(f"I1 acknowledged task {task_id} ({label}) is gone")
@@ -236,7 +299,8 @@ class Invariants:
     def unfinished(self) -> str:
         """What is not over yet; empty when nothing is."""
         world = self._world
-        if waiting := world.people.waiting + world.people.sweeps.waiting:
+        people = world.people
+        if waiting := people.waiting + people.sweeps.waiting + people.followers.waiting:
             return f"{waiting} submissions without an answer"
         late = [f"{t.id} {t.state}" for t in world.disk.tasks.values() if not t.is_final]
         if late:

@@ -18,12 +18,14 @@ from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.task import AttemptRef, LogChunk, LogStream
 from ganger_core.rpc.guard import Call, current_call
 from ganger_master.changes import Change
-from ganger_master.cleanup import Cleanup, expire
+from ganger_master.cleanup import Cleanup
 from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
+from ganger_master.expiring import expire
 from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.planning import Planning
@@ -75,7 +77,7 @@ class MasterDaemon:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(settings.lease_s, settings.stop_grace_s, settings.ages_after_s)
         reserve_live(self.state, self.registry, rules, now)
-        enqueue_waiting(self.state, self.queue)
+        enqueue_waiting(self.state, self.queue, now)
         self.engine = Engine(
             self.state,
             rules,

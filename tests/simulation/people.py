@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_proto
-from ganger_core.domain.errors import AlreadyExists, GangerError, NotFound
+from ganger_core.domain.errors import AlreadyExists, Conflict, GangerError, NotFound
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWorkerLost, TaskSpec
 from ganger_core.wire.v1 import task_pb2, worker_pb2
 from simulation.disk import Violation
-from simulation.host import Host, Program
+from simulation.followers import Followers
+from simulation.host import WALL_MS, Host, Program
 from simulation.sweeps import Sweeps
 from simulation.virtual_loop import Process
 
@@ -36,6 +39,10 @@ class People:
         self.waiting = tasks  # submissions that have neither succeeded nor been given up
         self.cancelled: dict[int, int] = {}  # task id -> its token when the cancel was acknowledged
         self.seen: list[Event] = []  # by the feed
+        self.run_limits: dict[
+            int, list[float]
+        ] = {}  # of tasks whose limit was changed, all that were asked for
+        self.held: dict[str, int] = {}  # task ids of what nobody has released yet, by label
         for number in range(tasks):
             self.proc.later(self._rng.random() * over_s, self._begin, f"t{number}", cancels)
         if world.has_bursts:
@@ -44,6 +51,9 @@ class People:
             for number in range(count):
                 self.proc.later(begins_s, self._begin_short, f"b{number}", cancels / 4)
         self.sweeps = Sweeps(world, self.proc, over_s, self.cancel)
+        self.followers = Followers(
+            world, self.proc, over_s, self.sweeps, lambda: list(self.acknowledged.values()), self.cancel
+        )
         self.proc.spawn(self._watch(), "watch")
 
     def _begin(self, label: str, cancels: float) -> None:
@@ -78,8 +88,13 @@ class People:
             priority=priority or rng.choice((10, 50, 50, 90)),
             limits=self._limits(),
             on_worker_lost=self._policy(),
+            not_before_ms=self._not_before_ms(),
+            retry=self._retry(),
+            hold=self._world.has_waits and self._world.waits_rng.random() < 0.2,
         )
         patience = 2 if rng.random() < 0.1 else 1_000_000
+        if patience == 2:
+            spec = replace(spec, hold=False)  # nobody who gave up would release it
         for _ in range(patience):
             try:
                 task_id = await self._submit(label, spec)
@@ -88,14 +103,52 @@ class People:
                 continue
             self._promised(label, task_id)
             break
+        if label in self.acknowledged and spec.hold:
+            await self._release(label)
         self.waiting -= 1
         if label not in self.acknowledged:
             return
+        if self._world.has_waits and self._world.waits_rng.random() < 0.3:
+            await self._change_limits(self.acknowledged[label])
         if rng.random() < 0.2:
             await self._again(label, spec)
         if rng.random() < cancels:
             await self.proc.sleep(rng.random() * 30)
             await self.cancel(self.acknowledged[label])
+
+    async def _release(self, label: str) -> None:
+        """Let one that was submitted held go on, after a while."""
+        task_id = self.held[label] = self.acknowledged[label]
+        await self.proc.sleep(self._world.waits_rng.random() * 30)
+        del self.held[label]
+        request = task_pb2.UpdateTaskRequest(request_id=f"r{task_id}", task_id=task_id, held=False)
+        while True:
+            try:
+                await self._world.network.call(self.proc, "UpdateTask", request, CALL_S)
+            except Conflict:
+                return  # it is over: its queue limit was
+            except GangerError:
+                await self.proc.sleep(0.1 + self._rng.random() * 3)
+                continue
+            return
+
+    def _retry(self) -> Retry:
+        rng = self._world.waits_rng
+        if not self._world.has_waits or rng.random() < 0.4:
+            return NO_RETRY
+        return Retry(
+            limit=rng.choice((1, 2, 5)),
+            on=rng.choice(((), (), (1,))),
+            never_on=rng.choice(((), (), (127,))),
+            on_timeout=rng.random() < 0.5,
+            backoff_s=rng.choice((0.0, 1.0, 10.0)),
+        )
+
+    def _not_before_ms(self) -> int:
+        rng = self._world.waits_rng
+        if not self._world.has_waits or rng.random() < 0.7:
+            return 0
+        return WALL_MS + round(self._world.loop.now * 1000) + rng.randint(-1_000, 20_000)
 
     def _limits(self) -> Limits:
         rng = self._world.limits_rng
@@ -107,6 +160,30 @@ class People:
             grace_s=rng.choice((None, None, 0.0, 3.0)),
             lost_after_s=rng.choice((None, None, 15.0, 90.0)) if OWN_LEASES else None,
         )
+
+    async def _change_limits(self, task_id: int) -> None:
+        """Another priority and run limit, waiting or running."""
+        rng = self._world.waits_rng
+        await self.proc.sleep(rng.random() * 20)
+        run_s = rng.choice((0.0, 5.0, 120.0))
+        before = self._world.disk.task(task_id)
+        assert before is not None
+        self.run_limits[task_id] = [before.spec.limits.run_s, run_s]
+        request = task_pb2.UpdateTaskRequest(
+            request_id=f"l{task_id}", task_id=task_id, run_s=run_s, priority=rng.choice((10, 90))
+        )
+        while True:
+            try:
+                await self._world.network.call(self.proc, "UpdateTask", request, CALL_S)
+            except Conflict:
+                return  # it is over
+            except GangerError:
+                await self.proc.sleep(0.1 + self._rng.random() * 3)
+                continue
+            stored = self._world.disk.task(task_id)
+            if stored is None or stored.spec.limits.run_s != run_s:
+                raise Violation(f"I1 the new limit of task {task_id} was acknowledged and is not on disk")
+            return
 
     def _policy(self) -> OnWorkerLost:
         if not self._world.has_limits:

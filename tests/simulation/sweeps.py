@@ -40,6 +40,7 @@ class Sweeps:
         self.waiting = self._rng.randint(1, 2) if world.has_arrays else 0
         self.acknowledged: dict[str, int] = {}
         self.cancelled: dict[int, dict[int, int]] = {}
+        self.held: set[int] = set()  # arrays whose hold is in force
         cancels = self._rng.choice((0, 0.4))
         for number in range(self.waiting):
             proc.later(self._rng.random() * over_s, self._begin, f"a{number}", cancels)
@@ -51,6 +52,8 @@ class Sweeps:
             raise Violation(f"I10 {task.label} began while {len(living)} live; at most {limit:g} may")
         if task.index != run.index or task.index != STEP * (task.id - task.array_id - 1):
             raise Violation(f"I2 element {task.label} of array {task.array_id} runs as {run.index}")
+        if task.array_id in self.held:
+            raise Violation(f"I21 {task.label} began while its array was held")
         cancelled = self.cancelled.get(task.array_id)
         if cancelled is not None and run.token > cancelled.get(task.id, 0):
             raise Violation(f"I11 {task.label} began after the cancel of its array was acknowledged")
@@ -89,6 +92,8 @@ class Sweeps:
         for number in range(rng.choice((0, 2, 6))):
             await proc.sleep(rng.random() * rng.choice((0.3, 1, 20)))
             await self._update(label, task_id, rng.choice((0, 1, 2, 4)), f"{label}u{number}")
+        if rng.random() < 0.3:
+            await self._hold(task_id, label)
         if rng.random() < cancels:
             await proc.sleep(rng.random() * 10)
             await self._cancel(task_id + 1 + rng.randrange(count))
@@ -97,6 +102,11 @@ class Sweeps:
             await self._cancel(task_id)
             tokens = {t.id: t.token for t in self._world.disk.tasks.values() if t.array_id == task_id}
             self.cancelled[task_id] = tokens
+
+    async def hand_in(self, label: str, spec: TaskSpec, count: int) -> int:
+        """An array of others, with so many elements and without a limit, until it is acknowledged."""
+        self._limits[label] = [math.inf]
+        return await self._submit(label, spec, Array(Indices((range(0, STEP * count, STEP),))))
 
     async def _submit(self, label: str, spec: TaskSpec, array: Array) -> int:
         request = task_pb2.SubmitArrayRequest(
@@ -120,6 +130,23 @@ class Sweeps:
         if answer.in_force:
             self._limits[label] = [limit or math.inf]
 
+    async def _hold(self, task_id: int, label: str) -> None:
+        """Hold the array for a while."""
+        rng, proc = self._rng, self._proc
+        await proc.sleep(rng.random() * rng.choice((0.3, 3, 20)))
+        held = task_pb2.UpdateTaskRequest(request_id=f"{label}h", task_id=task_id, held=True)
+        released = task_pb2.UpdateTaskRequest(request_id=f"{label}r", task_id=task_id, held=False)
+        try:
+            answer = await self._until_answered("UpdateTask", held)
+            self._world.trace("%s is held, %s", label, answer.in_force)
+            if answer.in_force:
+                self.held.add(task_id)
+            await proc.sleep(rng.random() * rng.choice((0.3, 3, 60)))
+            self.held.discard(task_id)
+            await self._until_answered("UpdateTask", released)
+        except Conflict:
+            self.held.discard(task_id)  # it is over
+
     async def _until_answered(self, method: str, request: Any) -> Any:
         while True:
             try:
@@ -142,5 +169,6 @@ def add_up(state: State, queue: Any) -> None:
         closed = state.tasks[array_id].array.closed  # type: ignore[union-attr]
         waiting = sum(task.state is TaskState.PENDING for task in mine) + (not closed) * elements.untouched
         queued = [len(bucket) for key, bucket in queue._buckets.items() if key.array_id == array_id]
+        queued += [1 for task_id in queue._aside_since if queue._bucket_of[task_id].array_id == array_id]
         if sum(queued) != waiting:
             raise Violation(f"I12 of array {array_id} wait {waiting}, in the queue are {queued}")

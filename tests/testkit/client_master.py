@@ -36,6 +36,7 @@ from ganger_core.domain.task import (
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 from ganger_core.rpc.channels import server_options
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
@@ -49,6 +50,7 @@ _STATES = {
     OutcomeKind.CANCELLED: TaskState.CANCELLED,
     OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
     OutcomeKind.EXPIRED: TaskState.EXPIRED,
+    OutcomeKind.SKIPPED: TaskState.SKIPPED,
 }
 _OWNER = Principal("tester", Role.ADMIN)
 
@@ -115,6 +117,24 @@ class ScriptedMaster:
             self._tell(self.tasks[task_id])
         self.on_submit(task_id)
         return task_id
+
+    def respecify(self, task_id: int, request: Any) -> None:
+        """Change what the request has of priority and limits."""
+        task = self.tasks[task_id]
+        given = {
+            name: getattr(request, name) for name in ("priority", "deadline_ms") if request.HasField(name)
+        }
+        limits = {name: getattr(request, name) for name in ("run_s", "queue_s") if request.HasField(name)}
+        spec = replace(task.spec, limits=replace(task.spec.limits, **limits), **given)
+        self.tasks[task_id] = replace(task, spec=spec)
+
+    def hold(self, task_id: int, held: bool) -> bool:
+        """Hold a waiting task, or release it; whether that is in force."""
+        task = self.tasks[task_id]
+        if task.state is not TaskState.PENDING:
+            raise Conflict(f"task {task.label} is {task.state}: only what waits can be held or released")
+        self.tasks[task_id] = replace(task, waits=Waits("tester" if held else ""))
+        return not self.arrays.out_of_reach
 
     def run(self, task_id: int, worker: str = "w1", *, planned_by: str = "planner") -> AttemptRef:
         """A new attempt of the task runs on `worker`."""

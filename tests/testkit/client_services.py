@@ -13,6 +13,7 @@ from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, NotFound
+from ganger_core.domain.selection import Selection
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL
 from ganger_core.domain.task import AttemptRef, LogStream, Outcome, OutcomeKind, Task
 from ganger_core.rpc.status import to_status
@@ -161,7 +162,12 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
 
     def UpdateTask(self, request: Any, context: Any) -> Any:
         def do() -> Any:
-            in_force = self.master.arrays.update(self._task(request.task_id).id, request.max_parallel)
+            task_id, in_force = self._task(request.task_id).id, True
+            if request.HasField("max_parallel"):
+                in_force = self.master.arrays.update(task_id, request.max_parallel)
+            self.master.respecify(task_id, request)
+            if request.HasField("held"):
+                in_force = self.master.hold(task_id, request.held)
             return task_pb2.UpdateTaskResponse(in_force=in_force)
 
         return self.answer("UpdateTask", request, context, lambda: self.master.once(request, do))
@@ -189,10 +195,14 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             with self.master.changed:
                 states = set(map(convert.task_state_from_proto, request.states))
                 named = bool(request.task_ids)
+                labels = convert.labels_from_proto(request.labels)
+                chosen = Selection(labels, request.name, request.name_prefix)
                 found = [
                     task
                     for task_id, task in sorted(self.master.tasks.items(), reverse=True)
                     if (not states or task.state in states)
+                    and chosen.fits(task.spec)
+                    and (not request.own or task.owner == "tester")
                     and (task_id in request.task_ids if named else task.array_id == request.array_id)
                     and (not request.page_token or task_id < int(request.page_token))
                 ]

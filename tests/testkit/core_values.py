@@ -13,6 +13,7 @@ from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -27,6 +28,7 @@ from ganger_core.domain.plan import (
     Snapshot,
 )
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import (
     Attempt,
@@ -50,6 +52,7 @@ from ganger_core.domain.task import (
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -59,7 +62,11 @@ text = st.text(max_size=8)
 data = st.binary(max_size=8)
 
 resources = st.builds(Resources, int64, int64, int64)
-limits = st.builds(Limits, number, number, st.none() | number, st.none() | number)
+limits = st.builds(Limits, number, number, st.none() | number, st.none() | number, number, int32)
+codes = st.lists(int32, max_size=3).map(tuple)
+retries = st.builds(Retry, int32, codes, codes, st.booleans(), number)
+dependencies = st.builds(Dependency, int64, st.sampled_from(DependencyKind))
+afters = st.lists(dependencies, max_size=3).map(tuple)
 specs = st.builds(
     TaskSpec,
     command=st.lists(text, max_size=3).map(tuple),
@@ -70,6 +77,13 @@ specs = st.builds(
     priority=int32,
     limits=limits,
     on_worker_lost=st.sampled_from(OnWorkerLost),
+    labels=st.dictionaries(text, text, max_size=3).map(lambda pairs: tuple(sorted(pairs.items()))),
+    not_before_ms=int64,
+    hold=st.booleans(),
+    retry=retries,
+    deadline_ms=int64,
+    after=afters,
+    on_dependency_failure=st.sampled_from(OnDependencyFailure),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -113,6 +127,7 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
+waits_values = st.builds(Waits, text, int64, number, afters)
 task_values = st.builds(
     Task,
     int64,
@@ -130,6 +145,9 @@ task_values = st.builds(
     st.none() | array_values,
     int64,
     int64,
+    waits_values,
+    int32,
+    int32,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -227,13 +245,32 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
-_LIMITS = Limits(60.0, 5.0, 2.0, 30.0)
-_SPEC = TaskSpec(("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT)
+_LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
+_RETRY = Retry(3, (75, 80), (1,), True, 2.5)
+_AFTER = Dependency(3, DependencyKind.FAIL)
+_SPEC = TaskSpec(
+    ("a", "b"),
+    "n",
+    (("K", "v"),),
+    "/w",
+    _R,
+    9,
+    _LIMITS,
+    OnWorkerLost.WAIT,
+    11,
+    True,
+    _RETRY,
+    15,
+    (("k", "v"),),
+    (_AFTER,),
+    OnDependencyFailure.RUN,
+)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
+_WAITS = Waits("h", 12, 1.5, (_AFTER,))
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
@@ -241,6 +278,7 @@ _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
 PAIRS: dict[str, Pair] = {
     "Resources": Pair(tasks.resources_to_proto, tasks.resources_from_proto, resources, _R),
     "Limits": Pair(tasks.limits_to_proto, tasks.limits_from_proto, limits, _LIMITS),
+    "Retry": Pair(tasks.retry_to_proto, tasks.retry_from_proto, retries, _RETRY),
     "TaskSpec": Pair(tasks.spec_to_proto, tasks.spec_from_proto, specs, _SPEC),
     "Outcome": Pair(tasks.outcome_to_proto, tasks.outcome_from_proto, outcomes, _OUTCOME),
     "AttemptRef": Pair(tasks.attempt_ref_to_proto, tasks.attempt_ref_from_proto, refs, _REF),
@@ -272,8 +310,10 @@ PAIRS: dict[str, Pair] = {
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9),
+        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS, 13, 14),
     ),
+    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
+    "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(
         tasks.event_to_proto,

@@ -20,9 +20,11 @@ from ganger_core.domain.task import (
     WorkerProfile,
 )
 from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, SubmitArray, Told
-from ganger_master.cleanup import Cleanup, expire
+from ganger_master.cleanup import Cleanup
 from ganger_master.cycle import Cycle, CycleResult
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
+from ganger_master.expiring import expire
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -57,7 +59,7 @@ class OneThreadMaster:
             self.registry.register(profile, now.steady_s, remembered=True)
         rules = Rules(LEASE_S, 30)
         reserve_live(self.state, self.registry, rules, now)
-        enqueue_waiting(self.state, self.queue)
+        enqueue_waiting(self.state, self.queue, now)
         self.writer = StoreWriter(self._db, self._released, self._failed)
         self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, RESERVATION_S)
         hold = take_up(self.engine, self.state, rules, now)

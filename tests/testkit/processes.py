@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,12 @@ READY_S = 20.0
 Env = Mapping[str, str] | None
 """What a process has in its environment beside that of this one."""
 STOP_S = 15.0
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket; it costs nothing, while a gRPC call that fails takes its time."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return not sock.connect_ex(str(path))
 
 
 class Daemon:
@@ -93,16 +100,13 @@ class Cluster:
     def start_master(self, *flags: str, prefix: Sequence[str] = (), env: Env = None) -> Daemon:
         """Start a master and wait until it serves."""
         daemon = self.spawn("master", "ganger_master", *flags, prefix=prefix, env=env)
-        wait_until(
-            lambda: self._serves(self.address), READY_S, what=f"the master serves; its log: {daemon.log}"
-        )
+        self._await_serving("socket", f"the master serves; its log: {daemon.log}")
         return daemon
 
     def start_planner(self, *flags: str) -> Daemon:
         """Start a planner and wait until it serves."""
         daemon = self.spawn("planner", "ganger_planner", *flags)
-        address = f"unix:{self.folder / 'planner.socket'}"
-        wait_until(lambda: self._serves(address), READY_S, what=f"the planner serves; its log: {daemon.log}")
+        self._await_serving("planner.socket", f"the planner serves; its log: {daemon.log}")
         return daemon
 
     def start_worker(self, name: str, *flags: str, prefix: Sequence[str] = (), env: Env = None) -> Daemon:
@@ -146,8 +150,12 @@ class Cluster:
         self.daemons[name] = Daemon(first, *rest, log=log, prefix=prefix, env=env)
         return self.daemons[name]
 
-    def _serves(self, address: str) -> bool:
-        with open_channel(Target(address)) as channel:
+    def _await_serving(self, socket_name: str, what: str) -> None:
+        path = self.folder / socket_name
+        wait_until(lambda: listens(path) and self._serves(path), READY_S, what)
+
+    def _serves(self, path: Path) -> bool:
+        with open_channel(Target(f"unix:{path}")) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
                 answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=1)

@@ -25,6 +25,7 @@ from ganger_worker.decisions import (
     Wait,
     clean,
     conclude,
+    differs,
     lease_end,
     reconcile,
     settle,
@@ -51,6 +52,7 @@ class _Todo:
     told: list[Told] = field(default_factory=list)
     dropped: list[AttemptRef] = field(default_factory=list)  # their output need not be sent
     deadlines: list[tuple[AttemptRef, float]] = field(default_factory=list)
+    limits: list[tuple[AttemptRef, float]] = field(default_factory=list)
 
 
 class Agent:
@@ -271,6 +273,7 @@ class Agent:
                 case Launch(order):
                     self._launch_locked(action, todo, now_s)
                 case Wait(order, lease_from_s):
+                    self._waiting.discard(order)
                     self._held[order.ref] = Held(order.ref, Stage.WAITING, order, lease_from_s=lease_from_s)
                     self._waiting.add(order)
                 case Tell(ref, kind, message):
@@ -278,6 +281,8 @@ class Agent:
                     todo.dropped.append(ref)
                 case TellAgain(ref, order, deadline_s):
                     held = self._held[ref]
+                    if order is not None and deadline_s is not None and differs(order, held.order):
+                        todo.limits.append((ref, order.spec.limits.run_s))
                     held.order = order or held.order
                     if deadline_s is not None:
                         todo.deadlines.append((ref, deadline_s))
@@ -348,6 +353,8 @@ class Agent:
             self._executor.start(ready)
         if todo.deadlines:
             self._executor.extend(todo.deadlines)
+        if todo.limits:
+            self._executor.limit(todo.limits)
         if todo.stops:
             self._executor.stop(todo.stops)
         if todo.told:

@@ -136,8 +136,13 @@ def _on_start(
     if mine is None and closed:
         return [Tell(order.ref, ReportKind.REJECTED, closed)]
     if order.behind:
-        return [] if mine else [Wait(order, lease_from_s)]
+        return [] if mine and mine.order == order else [Wait(order, lease_from_s)]
     return [Launch(order, deadline_s)]
+
+
+def differs(order: StartOrder, before: StartOrder | None) -> bool:
+    """Whether this order has another run limit than the one before; a restarted worker does not know that one."""
+    return before is None or order.spec.limits.run_s != before.spec.limits.run_s
 
 
 def _unwanted(mine: Held) -> Action:

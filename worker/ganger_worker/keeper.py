@@ -180,6 +180,8 @@ class Keeper:
                 attempts.stop(message["attempts"])
             case "extend":
                 attempts.extend(message["attempts"])
+            case "limit":
+                attempts.limit(message["attempts"])
             case "ack":
                 attempts.acknowledge(message["attempts"])
             case "list":

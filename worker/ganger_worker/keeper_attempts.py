@@ -13,10 +13,10 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from ganger_worker.keeper_attempt import KILL_AGAIN_S, LEASE_GRACE_S, Attempt
 from ganger_worker.keeper_journal import Exit, Journal
 from ganger_worker.keeper_process import (
     MARK,
@@ -29,45 +29,14 @@ from ganger_worker.keeper_process import (
     survey,
 )
 
-LEASE_GRACE_S = 5.0  # between TERM and KILL when a lease is over
 LINGER_S = 1.0  # what the main process leaves behind may end by itself: a `tee` with the last lines, say
-KILL_AGAIN_S = 0.1  # the first repetition of a KILL that left somebody alive; doubles up to KILL_AGAIN_MAX_S
-KILL_AGAIN_MAX_S = 5.0
+KILL_AGAIN_MAX_S = 5.0  # the longest pause between two KILLs of what does not end
 KILL_PATIENCE_S = 60.0  # what lives so long after its first KILL is told as unkillable
 REAP_EVERY = 16  # starts of one batch after which exits are told
 QUIET_S = 0.005  # nobody needs to know sooner that it runs; half of what the worker's reporter waits anyway
 
 Item = dict[str, Any]
 """One attempt in a message: task, token, and what the verb needs; or a whole message."""
-
-
-@dataclass(slots=True, eq=False)
-class _Attempt:
-    key: Key
-    deadline: float
-    limit: float | None = None  # how long the main process may run
-    limit_grace: float = 0.0
-    session: int = 0
-    started: float | None = None
-    how: Mapping[str, object] | None = None  # how the main process ended; None while it lives
-    ended: float = 0.0
-    cause: str = ""  # why it was told to stop, empty when it was not
-    signals: set[int] = field(default_factory=set)  # that it got to stop by
-    kill_at: float = inf
-    kill_again_s: float = KILL_AGAIN_S
-    killed: float = inf  # when it got its first KILL
-    unkillable: bool = False  # told as over; what lives of it is still killed
-
-    @property
-    def limit_at(self) -> float:
-        """When its run limit is over."""
-        return inf if self.limit is None or self.started is None else self.started + self.limit
-
-    def must_stop(self, now: float) -> str:
-        """Why it may not go on, or nothing when it may, or is stopping in time."""
-        if now >= self.deadline and self.killed == inf and self.kill_at > self.deadline + LEASE_GRACE_S:
-            return "lease"
-        return "limit" if now >= self.limit_at and not self.cause and self.how is None else ""
 
 
 class Attempts:
@@ -87,17 +56,17 @@ class Attempts:
         self._clock = clock
         self._kill_patience_s = kill_patience_s
         self.next_tick = 0.0  # when `tick` is needed next, leases aside
-        self._live: dict[Key, _Attempt] = {}
-        self._mains: dict[int, _Attempt] = {}  # by the main process's id
-        self._ending: list[_Attempt] = []  # live, but their main process is gone
+        self._live: dict[Key, Attempt] = {}
+        self._mains: dict[int, Attempt] = {}  # by the main process's id
+        self._ending: list[Attempt] = []  # live, but their main process is gone
         # Orphans that came home, with the attempts that each may belong to: one, or all that lived then,
         # when it carries no mark and is in no session of ours.
         self._strays: dict[int, frozenset[Key]] = {}
-        self._started: deque[_Attempt] = deque()  # not told yet
+        self._started: deque[Attempt] = deque()  # not told yet
         self._over: list[Exit] = []
         self._refused: list[Item] = []
         self._children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
-        self._orphaned = [_Attempt(key, inf, cause="keeper") for key in journal.open]  # a dead keeper's
+        self._orphaned = [Attempt(key, inf, cause="keeper") for key in journal.open]  # a dead keeper's
         self._live.update((attempt.key, attempt) for attempt in self._orphaned)
 
     @property
@@ -142,7 +111,7 @@ class Attempts:
         A signal goes out once. The first cause counts. Without a grace there is only KILL.
         """
         self.reap()  # who has ended by himself was not stopped
-        told: dict[int, list[_Attempt]] = {}
+        told: dict[int, list[Attempt]] = {}
         for item in items:
             attempt = self._live.get(_key(item))
             if attempt is None or (attempt.how is not None and not attempt.cause):
@@ -163,6 +132,14 @@ class Attempts:
             attempt = self._live.get(_key(item))
             if attempt is not None:
                 attempt.deadline = _deadline(item)
+
+    def limit(self, items: Sequence[Item]) -> None:
+        """Set new run limits, or none any more; what is being stopped goes on being stopped."""
+        for item in items:
+            attempt = self._live.get(_key(item))
+            if attempt is not None and attempt.limit != item["limit"]:
+                attempt.limit, attempt.warned = item["limit"], False
+                self.next_tick = min(self.next_tick, attempt.next_change)
 
     def acknowledge(self, items: Sequence[Item]) -> None:
         """Forget these exits."""
@@ -192,6 +169,7 @@ class Attempts:
         """Stop what may not go on, kill what did not heed, look after what a dead keeper left."""
         now = self._clock()
         self._enforce(now)
+        self._warn(now)
         self._tend_orphaned(now)
         due = [a for a in self._live.values() if now >= a.kill_at]
         for attempt in due:
@@ -200,7 +178,7 @@ class Attempts:
             attempt.kill_again_s = min(2 * attempt.kill_again_s, KILL_AGAIN_MAX_S)
         self._signal(due, signal.SIGKILL)
         self._give_up([a for a in due if now >= a.killed + self._kill_patience_s and not a.unkillable])
-        self.next_tick = min(map(_next_change, self._live.values()), default=inf)
+        self.next_tick = min((attempt.next_change for attempt in self._live.values()), default=inf)
         if self._orphaned:
             self.next_tick = min(self.next_tick, now + KILL_AGAIN_S)
 
@@ -252,8 +230,8 @@ class Attempts:
         key = _key(item)
         place = f"{self._folder}/attempts/{key[0]}-{key[1]}"
         env = {**base_env, **item["env"], MARK: mark_of(self._worker_id, key)}
-        attempt = self._live[key] = _Attempt(
-            key, _deadline(item), item.get("limit"), item.get("grace", LEASE_GRACE_S)
+        attempt = self._live[key] = Attempt(
+            key, _deadline(item), item.get("limit"), item.get("grace", LEASE_GRACE_S), *item.get("warn", ())
         )
         try:
             pid = launch(item["command"], env, item["cwd"], f"{place}/stdout", f"{place}/stderr")
@@ -264,13 +242,13 @@ class Attempts:
         attempt.started, attempt.session = self._clock(), pid
         self._mains[pid] = attempt
         self._started.append(attempt)
-        self.next_tick = min(self.next_tick, attempt.limit_at)
+        self.next_tick = min(self.next_tick, attempt.next_change)
 
-    def _end(self, attempt: _Attempt, how: Mapping[str, object]) -> None:
+    def _end(self, attempt: Attempt, how: Mapping[str, object]) -> None:
         attempt.how, attempt.ended = how, self._clock()
         self._ending.append(attempt)
 
-    def _kill_by(self, attempt: _Attempt, when: float) -> None:
+    def _kill_by(self, attempt: Attempt, when: float) -> None:
         attempt.kill_at = min(attempt.kill_at, when)
         self.next_tick = min(self.next_tick, when)
 
@@ -287,13 +265,20 @@ class Attempts:
                 self._kill_by(attempt, attempt.deadline + LEASE_GRACE_S)
             elif why == "limit":
                 self._kill_by(attempt, now + attempt.limit_grace)
-            if why and not attempt.cause and attempt.how is None:
+            if why and attempt.is_left_alone:
                 attempt.cause = why
                 attempt.signals.add(signal.SIGTERM)
                 stopping.append(attempt)
         self._signal(stopping, signal.SIGTERM)
 
-    def _give_up(self, attempts: Sequence[_Attempt]) -> None:
+    def _warn(self, now: float) -> None:
+        """Tell those whose limit comes near."""
+        for attempt in self._live.values():
+            if now >= attempt.warn_at and attempt.is_left_alone:
+                attempt.warned = True
+                self._signal([attempt], attempt.warn_signal)
+
+    def _give_up(self, attempts: Sequence[Attempt]) -> None:
         """Tell as over what KILL does not end. It stays here, to be killed on, and is never told again."""
         over = []
         for attempt in attempts:
@@ -349,7 +334,7 @@ class Attempts:
         sessions = {a.session: a.key for a in self._live.values() if a.session}
         return owners(survey(), self._worker_id, sessions)
 
-    def _signal(self, attempts: Sequence[_Attempt], signum: int) -> None:
+    def _signal(self, attempts: Sequence[Attempt], signum: int) -> None:
         if attempts:
             chosen = {attempt.key for attempt in attempts}
             signal_all(self._processes(chosen, strays=signum == signal.SIGKILL), signum)
@@ -390,11 +375,6 @@ def _deadline(item: Item) -> float:
     return inf if item["deadline"] is None else float(item["deadline"])
 
 
-def _next_change(attempt: _Attempt) -> float:
-    running = attempt.how is None and not attempt.cause
-    return min(attempt.kill_at, attempt.limit_at if running else inf)
-
-
-def _exit(attempt: _Attempt, ended: float, how: Mapping[str, object]) -> Exit:
+def _exit(attempt: Attempt, ended: float, how: Mapping[str, object]) -> Exit:
     times = {"started": attempt.started, "ended": ended, "limit": attempt.limit}
     return {**_named(attempt.key), **times, "cause": attempt.cause, **how}

@@ -34,7 +34,7 @@ _DEFAULT_SIGNALS = (
 
 
 class LaunchFailed(Exception):
-    """No process came to be: `code` is 125, 126 or 127 as the shells and Docker use them."""
+    """No process came to be: `code` is 126 or 127, as the shells have it, or 125 where it is the host's fault."""
 
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
@@ -72,7 +72,7 @@ def launch(command: list[str], env: Mapping[str, str], cwd: str, stdout: str, st
     try:
         os.chdir(cwd)
     except OSError as error:
-        raise LaunchFailed(NOT_LAUNCHED, f"working folder {cwd}: {error.strerror}") from error
+        raise LaunchFailed(NOT_EXECUTABLE, f"working folder {cwd}: {error.strerror}") from error
     program = command[0] if "/" in command[0] else _find(command[0], env.get("PATH", os.defpath))
     try:
         return os.posix_spawn(

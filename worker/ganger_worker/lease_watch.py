@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
 from ganger_worker.keeper import boottime
-from ganger_worker.keeper_attempts import LEASE_GRACE_S
+from ganger_worker.keeper_attempt import LEASE_GRACE_S
 from ganger_worker.keeper_process import owners, signal_all, survey
 from ganger_worker.threads import Loop
 

@@ -8,7 +8,7 @@ import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, YesOption, choose, may_go_on
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.render import document, say
 
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def cancel(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")] = "",
     signal: Annotated[
         str, typer.Option(help="What it gets first, such as INT or 2.", metavar="SIGNAL")
@@ -34,11 +35,16 @@ def cancel(
         ),
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
+    yes: YesOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to.
 
     An array is cancelled with all its elements, or only those that are named.
+
+    A name, or how it begins, stands for what goes on of that name, -l for what goes on with the labels, all for all
+    that goes on. On a terminal several that were not named one by one are asked about; elsewhere -l and all need no
+    --yes, a name of several does.
 
     Cancelling again with a shorter --grace, or --now, ends one sooner that takes its time.
     """
@@ -50,9 +56,12 @@ def cancel(
     states, labels = {}, {}
     missing = False
     with session_of(context).client() as client:
-        for task_id, label in named_ids(client, ids).items():
+        chosen = choose(client, ids, label, Choice.CHANGE)
+        if not may_go_on(chosen, "cancel", yes):
+            raise Invalid("nothing is cancelled")
+        for task_id, called in chosen.ids.items():
             try:
-                labels[task_id] = label
+                labels[task_id] = called
                 states[task_id] = client.cancel(task_id, reason, signal=signal, grace=0 if now else grace)
             except NotFound as error:
                 tell(explain(error))

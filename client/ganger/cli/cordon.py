@@ -75,7 +75,7 @@ def drain(
     """
     from ganger.errors import WaitTimeout
     from ganger_core.domain.errors import Invalid
-    from ganger_core.domain.validate import parse_duration
+    from ganger_core.domain.parse import parse_duration
 
     if timeout and not wait:
         raise Invalid("--timeout is how long to --wait: say both")

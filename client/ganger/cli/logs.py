@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ganger.cli import exits
-from ganger.cli.named import named_ids
+from ganger.cli.named import Choice, LabelsOption, named_ids
 from ganger.cli.session import session_of
 from ganger.render import note, raw
 
@@ -19,7 +19,10 @@ def add_to(app: typer.Typer) -> None:
 
 def logs(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(help="Such as 42, last; 42.7 of an array.", metavar="ID")],
+    label: LabelsOption,
+    task: Annotated[
+        str, typer.Argument(help="Such as 42, last, or a name; 42.7 of an array.", metavar="ID")
+    ] = "",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task is over.")] = False,
     attempt: Annotated[
         int,
@@ -29,17 +32,20 @@ def logs(
     ]
     | None = None,
 ) -> None:
-    """Write a task's stdout to stdout and its stderr to stderr, byte for byte."""
+    """Write a task's stdout to stdout and its stderr to stderr, byte for byte.
+
+    A name, or how it begins, stands for the newest task of that name, -l for the newest that has the labels.
+    """
     from ganger_core.domain.errors import Invalid
 
     with session_of(context).client() as client:
-        labels = named_ids(client, [task])
-        if len(labels) != 1:
+        ids = named_ids(client, [task] if task else [], label, Choice.ONE)
+        if len(ids) != 1:
             raise Invalid("logs are shown of one task at a time")
-        ((task_id, label),) = labels.items()
+        ((task_id, called),) = ids.items()
         try:
             for chunk in client.logs(task_id, follow, attempt=attempt or 0):
                 raw(chunk.data, error=chunk.stream == "STDERR")
         except KeyboardInterrupt:
-            note(f"\ndetached: following task {label} ends here, the task does not")
+            note(f"\ndetached: following task {called} ends here, the task does not")
             raise typer.Exit(exits.INTERRUPTED) from None

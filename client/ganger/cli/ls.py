@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganger import render
+from ganger.cli.labels import LabelsOption, read_labels
 from ganger.cli.named import named_ids
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
 from ganger.layout import NOTHING, Column, clean, cpus, duration, size
@@ -44,29 +45,37 @@ def add_to(app: typer.Typer) -> None:
 
 def ls(
     context: typer.Context,
+    label: LabelsOption,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these: 42 for the elements of the array 42.", metavar="ID..."),
+        typer.Argument(help="Only these, such as 42 or a name; of an array its elements.", metavar="ID..."),
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="All tasks, however old.")] = False,
     state: Annotated[
         str,
         typer.Option("-s", "--state", help="Only these states, such as running,failed.", metavar="STATE,..."),
     ] = "",
+    name: Annotated[
+        str, typer.Option("-n", "--name", help="Only those whose name begins like this.", metavar="TEXT")
+    ] = "",
     output: OutputOption = Output.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """List tasks, the newest first: all that go on, and the newest 20 that are over.
+    """List tasks, the newest first: all that go on, and the newest 20 that are over; with -s, -l or -n all that fit.
 
     An array is one row; with its id, its elements are listed. TIME is how long a task has run; REASON is why it
     waits or how it ended, and of an array how far it is: done are the elements that are over, however they ended.
     """
+    from ganger_core.domain.selection import Selection
+
     with session_of(context).client() as client:
-        states = _read_states(state)
+        states, labels = _read_states(state), read_labels("-l", label)
         if ids:
             rows, hint = _named(client, ids, states, everything)
-        elif state or everything:
-            rows, hint = list(client.tasks(states or None)), ""
+            chosen = Selection(tuple(labels.items()), name_prefix=name)
+            rows = [row for row in rows if chosen.fits(row.task.spec)]
+        elif state or everything or labels or name:
+            rows, hint = list(client.tasks(states or None, labels=labels, name_prefix=name)), ""
         else:
             rows, hint = _recent(client)
     if quiet:
@@ -80,7 +89,11 @@ def ls(
         now_ms = time.time_ns() // 1_000_000
         render.show_table(COLUMNS, [_cells(row, now_ms) for row in rows])
         if not rows:
-            render.note("no tasks yet: ganger run -- echo hello" if not (state or ids) else "no such tasks")
+            render.note(
+                "no tasks yet: ganger run -- echo hello"
+                if not (state or ids or labels or name)
+                else "no such tasks"
+            )
     if hint:
         render.note(hint)
 

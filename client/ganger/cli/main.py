@@ -17,6 +17,7 @@ from ganger.cli import (
     dev,
     doctor,
     exits,
+    hold,
     logs,
     ls,
     master,
@@ -36,7 +37,7 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "update", "retry"),
+    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "hold", "release", "update", "retry"),
     "Daemons": (
         "worker ls",
         "worker show",
@@ -143,8 +144,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, update, retry, worker, master, planner, backup, restore,
-    doctor, version,
+    dev, run, submit, ls, show, logs, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, doctor, version,
 ):  # fmt: skip
     verb.add_to(app)
 

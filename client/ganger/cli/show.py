@@ -10,7 +10,7 @@ import typer
 
 from ganger import render
 from ganger.cli.ls import ran_for
-from ganger.cli.named import IdsArgument, named_ids
+from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import Output, OutputOption, session_of
 from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
 
@@ -38,14 +38,18 @@ def add_to(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     ids: IdsArgument,
+    label: LabelsOption,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
 
     Of an array: what its elements are, and how many are in which state.
+
+    A name, or how it begins, stands for the newest task of that name, -l for whatever has the labels, all for what
+    goes on.
     """
     with session_of(context).client() as client:
-        found = [client.status(task_id) for task_id in named_ids(client, ids)]
+        found = [client.status(task_id) for task_id in named_ids(client, ids, label, Choice.LOOK)]
     if output is Output.JSON:
         from ganger.documents import task_document
 
@@ -58,7 +62,7 @@ def show(
 
 
 def _show(status: TaskStatus, now_ms: int) -> None:
-    from ganger.wording import describe_end
+    from ganger.wording import describe_end, describe_retries
 
     task, spec = status.task, status.task.spec
     state = render.state_colour(task.state.value)
@@ -66,6 +70,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     needs = f"{cpu} CPU{'' if cpu == '1' else 's'}" + (f", {size(memory)} memory" if memory else "")
     facts = [
         *_what_it_is(task),
+        *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
         ("command", clean(shlex.join(spec.command))),
@@ -75,6 +80,12 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
+        ("deadline", _clock(spec.deadline_ms) if spec.deadline_ms else ""),
+        ("after", _after(spec)),
+        ("waits for", ", ".join(str(each.task_id) for each in task.waits.after)[:60]),
+        ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
+        ("retries", describe_retries(task)),
+        ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
         ("submitted", _moment(task.submitted_ms, now_ms)),
@@ -126,6 +137,7 @@ def _array(task: Task) -> list[tuple[str, str]]:
 def _limits(spec: TaskSpec) -> str:
     """What was set beside the defaults."""
     from ganger.build import policy_name
+    from ganger.wording import signal_name
 
     limits = spec.limits
     times = (
@@ -133,10 +145,19 @@ def _limits(spec: TaskSpec) -> str:
         ("waits at most", limits.queue_s or None),
         ("grace", limits.grace_s),
         ("lost after", limits.lost_after_s),
+        (f"{signal_name(limits.warn_signal or None)} before that", limits.warn_s or None),
     )
     said = [f"{what} {duration(seconds)}" for what, seconds in times if seconds is not None]
     policy = policy_name(spec.on_worker_lost)
     return ", ".join(said if policy == "by-age" else [*said, f"on a lost worker: {policy}"])
+
+
+def _after(spec: TaskSpec) -> str:
+    """What it is to run after, and what else becomes of it."""
+    if not spec.after:
+        return ""
+    said = [f"{each.task_id} ({each.kind.lower()})" for each in spec.after]
+    return cut(f"{', '.join(said)}; otherwise: {spec.on_dependency_failure.lower()}", 80)
 
 
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:

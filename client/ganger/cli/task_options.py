@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganger.cli.labels import TaskLabels, read_labels
 from ganger.render import note
 
 if TYPE_CHECKING:
     from ganger.build import TaskOptions
     from ganger.client import Client
+    from ganger_core.domain.dependency import Dependency
 
 # Everything from the first word of the command on is the command's, also what begins with a dash.
 COMMAND_LAST = {"allow_interspersed_args": False}
@@ -82,16 +84,82 @@ LostPolicy = Annotated[
 ]
 
 
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="Not before this: 14:30, a date, or 1h30m from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
+After = Annotated[
+    list[str],
+    typer.Option(
+        "--after",
+        help="After these: 41,42 or any:41, fail:41, start:41; repeatable.",
+        metavar="[KIND:]ID,...",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+DependencyPolicy = Annotated[
+    str,
+    typer.Option(help="When one of --after cannot come any more: skip, hold, run or fail.", metavar="POLICY"),
+]
+
+
+Retries = Annotated[
+    int, typer.Option(help="Try it again so often when it fails by its own doing.", metavar="NUMBER", min=0)
+]
+RetryOn = Annotated[
+    str,
+    typer.Option(
+        help="Only after these exit codes, such as 75,80-90; timeout for its --time.",
+        metavar="CODES",
+        show_default=False,
+    ),
+]
+NeverRetryOn = Annotated[
+    str, typer.Option(help="Not after these exit codes.", metavar="CODES", show_default=False)
+]
+Backoff = Annotated[
+    str, typer.Option(help="Wait up to this before the first retry, then twice as long.", metavar="DURATION")
+]
+
+
+Deadline = Annotated[
+    str,
+    typer.Option(
+        help="Not started if not over by then: 18:00, a date, 8h from now.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Warn = Annotated[
+    str,
+    typer.Option(
+        help="A signal before its --time is over: USR1@2m.", metavar="SIGNAL@DURATION", show_default=False
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Asked:
     """The task that a command line describes."""
 
     command: list[str]
-    options: TaskOptions
+    given: TaskOptions
+    after: list[str]
 
     def submit(self, client: Client) -> int:
         """Hand it in; returns its id. Raises `Invalid`."""
-        return client.submit(self.command, **self.options)
+        return client.submit(self.command, **self.options(client))
+
+    def options(self, client: Client) -> TaskOptions:
+        """What is said of the task; the master is asked which tasks `after` names. Raises `Invalid`, `NotFound`."""
+        return {**self.given, "after": read_after(client, self.after)}
 
 
 def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
@@ -119,6 +187,8 @@ def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
 def _read(
     command: Command,
     env: Env,
+    label: TaskLabels,
+    after: After,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -129,12 +199,22 @@ def _read(
     grace: Grace = None,
     lost_after: LostAfter = None,
     on_worker_lost: LostPolicy = "by-age",
+    at: At = None,
+    hold: Hold = False,
+    retries: Retries = 0,
+    retry_on: RetryOn = "",
+    never_retry_on: NeverRetryOn = "",
+    backoff: Backoff = "10s",
+    deadline: Deadline = "0",
+    warn: Warn = "",
+    on_dependency_failure: DependencyPolicy = "skip",
 ) -> Asked:
     return Asked(
         command,
         {
             "name": name,
             "env": read_env(env, os.environ),
+            "labels": read_labels("--label", label),
             "workdir": read_workdir(workdir),
             "cpus": cpus,
             "memory": mem,
@@ -144,8 +224,32 @@ def _read(
             "grace": grace,
             "lost_after": lost_after,
             "on_worker_lost": on_worker_lost,
+            "not_before": at,
+            "hold": hold,
+            "retries": retries,
+            "retry_on": retry_on,
+            "never_retry_on": never_retry_on,
+            "backoff": backoff,
+            "deadline": deadline,
+            "warn": warn,
+            "on_dependency_failure": on_dependency_failure,
         },
+        after,
     )
+
+
+def read_after(client: Client, texts: Iterable[str]) -> list[Dependency]:
+    """What to wait for from `41,42` and `any:41`; raises `Invalid`, and `NotFound` for what is named otherwise."""
+    from ganger.build import dependency_kind
+    from ganger.cli.named import named_ids
+    from ganger_core.domain.dependency import Dependency
+
+    found: dict[Dependency, None] = {}
+    for text in texts:
+        kind, colon, ids = text.partition(":")
+        wanted = dependency_kind(kind if colon else "ok")
+        found.update((Dependency(each, wanted), None) for each in named_ids(client, [ids if colon else text]))
+    return list(found)
 
 
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:

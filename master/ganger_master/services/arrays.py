@@ -1,20 +1,16 @@
-"""This module answers clients about arrays: their items, which come before them, themselves, and their limits."""
+"""This module answers clients about arrays: their items, which come before them, and themselves."""
 
 from __future__ import annotations
 
-import asyncio
-
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
-from ganger_core.domain.array import MOST_ELEMENTS, Array, Items
-from ganger_core.domain.errors import GangerError, Invalid
+from ganger_core.domain.array import Array, Items
+from ganger_core.domain.errors import GangerError
 from ganger_core.wire.v1 import task_pb2
-from ganger_master.changes import SubmitArray, Update
+from ganger_master.changes import SubmitArray
 from ganger_master.services.calls import ClientCalls, caller, request_of
 from ganger_master.services.uploads import checked_items
 from ganger_master.store.rows import array_to_text, spec_to_json
-
-IN_FORCE_WITHIN_S = 5.0  # a worker answers within a round trip, unless it cannot be reached
 
 
 class ArrayCalls(ClientCalls):
@@ -29,6 +25,7 @@ class ArrayCalls(ClientCalls):
         spec = convert.spec_from_proto(request.spec)
         array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         validate.check_array(array)
         key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
         items = None
@@ -36,7 +33,8 @@ class ArrayCalls(ClientCalls):
             self._disk.check()
             if array.items:
                 items = await self._items(key.owner, array)
-        applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
+        known = await self._upstreams(key, (spec,))
+        applied = self._engine.apply([SubmitArray(key, spec, array, items, known)], self._clock.now())
         task_id = applied.only()
         await self._gate.passed(applied.ticket)
         assert isinstance(task_id, int)
@@ -50,25 +48,6 @@ class ArrayCalls(ClientCalls):
         )
         return task_pb2.PutItemsResponse(next_offset=next_offset)
 
-    async def UpdateTask(
-        self, request: task_pb2.UpdateTaskRequest, context: object
-    ) -> task_pb2.UpdateTaskResponse:
-        """Change how many elements of an array may run; answered when that is in force, or after a while."""
-        if not request.HasField("max_parallel"):
-            raise Invalid("max_parallel is missing: there is nothing else to change", field="max_parallel")
-        validate.check_int(request.max_parallel, "max_parallel", 0, MOST_ELEMENTS)
-        task, _, _ = await self._find(request.task_id)
-        key = request_of(request.request_id, f"update {task.id} max_parallel={request.max_parallel}")
-        applied = self._engine.apply([Update(key, task.id, request.max_parallel)], self._clock.now())
-        applied.only()
-        await self._gate.passed(applied.ticket)
-        try:
-            async with asyncio.timeout(IN_FORCE_WITHIN_S):
-                await self._in_force(task.id)
-        except TimeoutError:
-            return task_pb2.UpdateTaskResponse(in_force=False)
-        return task_pb2.UpdateTaskResponse(in_force=True)
-
     async def _items(self, owner: str, array: Array) -> Items:
         """The items that were put for this array; what is wrong with them is not kept."""
         blob = self._uploads.take(owner, array.items)
@@ -77,12 +56,3 @@ class ArrayCalls(ClientCalls):
         except GangerError:
             self._uploads.drop(owner, array.items)
             raise
-
-    async def _in_force(self, array_id: int) -> None:
-        """Return once nothing starts beyond the array's limit. What may change that are events."""
-        after_seq = self._feed.last_seq
-        if self._engine.limit_is_in_force(array_id):
-            return
-        async for _ in self._feed.batches(after_seq):
-            if self._engine.limit_is_in_force(array_id):
-                return

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
+from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, LogStream, Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc
@@ -19,6 +21,8 @@ from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
+from ganger_master.services.updates import UpdateCalls
+from ganger_master.settling import why_it_waits
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
@@ -27,7 +31,7 @@ MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 
-class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
 
     async def SubmitTask(
@@ -37,6 +41,7 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         convert.require(request, "spec", "spec")
         spec = convert.spec_from_proto(request.spec)
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         return task_pb2.SubmitTaskResponse(task_id=await self._submit(request.request_id, (spec,)))
 
     async def SubmitTasks(
@@ -167,16 +172,23 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         for task_id in request.task_ids:
             validate.check_id(task_id, "task_ids")
         before = page_start(request.page_token, 2**63 - 1)
-        owner = "" if caller.role is Role.ADMIN else caller.name
+        owner = "" if caller.role is Role.ADMIN and not request.own else caller.name
         states = [convert.task_state_from_proto(state, "states") for state in request.states]
+        chosen = Selection(convert.labels_from_proto(request.labels), request.name, request.name_prefix)
+        check_selection(chosen)
         if request.array_id:
             validate.check_id(request.array_id, "array_id")
             found = self._reader.elements(
-                request.array_id, before=before, limit=size + 1, owner=owner, states=states
+                request.array_id, before=before, limit=size + 1, owner=owner, states=states, chosen=chosen
             )
         else:
             found = self._reader.tasks(
-                before=before, limit=size + 1, owner=owner, states=states, ids=request.task_ids
+                before=before,
+                limit=size + 1,
+                owner=owner,
+                states=states,
+                ids=request.task_ids,
+                chosen=chosen,
             )
         rows = [
             task_pb2.ListTasksResponse.Row(
@@ -225,7 +237,8 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         key = request_of(request_id, "\n".join(map(spec_to_json, specs)))
         if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
             self._disk.check()
-        command, now = Submit(key, specs), self._clock.now()
+        known = await self._upstreams(key, specs)
+        command, now = Submit(key, specs, known), self._clock.now()
         if len(specs) <= SPECS_ON_LOOP:
             applied = self._engine.apply([command], now)
         else:
@@ -236,11 +249,12 @@ class TaskService(ArrayCalls, task_pb2_grpc.TaskServiceServicer):
         return first
 
     def _with_reason(self, task: Task) -> Task:
-        """A waiting task shows why the last plan left it out, one whose worker is lost what it waits for."""
+        """A waiting task shows why it is not in line or was left out, one whose worker is lost what it waits for."""
         if task.is_final:
             return task
         if task.state is TaskState.PENDING:
-            reason = self._queue.reason(task.id)
+            reason = self._engine.look(partial(why_it_waits, task_id=task.id)) if task.spec.after else ""
+            reason = reason or self._queue.reason(task.id)
         else:
             worker = self._engine.waits_for(task.id)
             reason = why_it_stays(worker, task.reason) if worker else ""
@@ -273,4 +287,5 @@ def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -
             validate.check_spec(spec, f"specs[{number}]", least_lease_s)
             known[data] = spec
         specs.append(known[data])
+    validate.check_order(specs)
     return tuple(specs)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
-from ganger_master import locks
+from ganger_master import locks, settling
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
+from ganger_master.store.choosing import chosen_by
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
@@ -49,6 +52,7 @@ def load(db: sqlite3.Connection) -> State:
         f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
         f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
     )
+    settling.load(state, partial(stored_task, db))
     for row in db.execute(live):
         attempt = rows.attempt_from_row(row)
         state.attempts[attempt.ref.task_id] = attempt
@@ -67,6 +71,15 @@ def load(db: sqlite3.Connection) -> State:
     return state
 
 
+def stored_task(db: sqlite3.Connection, task_id: int, items_of: ItemsOf | None = None) -> Task | None:
+    """The task as stored, also an element that has no record."""
+    row = db.execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
+    if row:
+        return rows.task_from_row(row)
+    array = array_of(db, task_id)
+    return next(untouched(db, array, [task_id], items_of or ItemsOf()), None) if array else None
+
+
 class StoreReader:
     """Reads for answers; each thread that calls it gets a connection of its own, read-only."""
 
@@ -78,11 +91,7 @@ class StoreReader:
 
     def task(self, task_id: int) -> Task | None:
         """The task as stored, also an element that has no record."""
-        row = self._db().execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
-        if row:
-            return rows.task_from_row(row)
-        array = array_of(self._db(), task_id)
-        return next(untouched(self._db(), array, [task_id], self._items_of), None) if array else None
+        return stored_task(self._db(), task_id, self._items_of)
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""
@@ -96,13 +105,21 @@ class StoreReader:
         return rows.attempt_from_row(row) if row else None
 
     def tasks(
-        self, *, before: int, limit: int, owner: str, states: Collection[TaskState], ids: Collection[int]
+        self,
+        *,
+        before: int,
+        limit: int,
+        owner: str,
+        states: Collection[TaskState],
+        ids: Collection[int],
+        chosen: Selection = EVERYTHING,
     ) -> list[tuple[Task, str]]:
         """Up to `limit` tasks with an id below `before`, newest first, each with its newest attempt's worker.
 
         An empty `owner`, `states` or `ids` does not filter; without `ids` there are no elements of arrays.
         """
         clauses, values = ["t.id < ?"], [before]
+        query, order = rows.TASKS_WITH_WORKERS, "t.id"
         filters: list[tuple[str, Iterable[object]]] = [
             ("t.owner", [owner] if owner else []),
             ("t.state", [state.value for state in states]),
@@ -115,9 +132,15 @@ class StoreReader:
                 values += listed  # type: ignore[arg-type]
         if not ids:
             clauses.append("t.array_id = 0")
-        query = f"{rows.TASKS_WITH_WORKERS} WHERE {' AND '.join(clauses)} ORDER BY t.id DESC LIMIT ?"
+            more, of_choice = chosen_by(chosen)
+            clauses += more
+            values += of_choice  # type: ignore[arg-type]
+            if chosen.labels:  # in the order of its index, so that a page reads no more than its rows
+                query, order = f"{query} JOIN labels l ON l.task_id = t.id", "l.task_id"
+        query = f"{query} WHERE {' AND '.join(clauses)} ORDER BY {order} DESC LIMIT ?"
+        most = len(ids) or limit
         found = [
-            (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, limit))
+            (rows.task_from_row(row[:-1]), row[-1]) for row in self._db().execute(query, (*values, most))
         ]
         if not ids:
             return found
@@ -128,14 +151,24 @@ class StoreReader:
             and (not owner or task.owner == owner)
             and (not states or task.state in states)
         ]
-        return sorted(found, key=lambda each: -each[0].id)[:limit]
+        named = sorted(found, key=lambda each: -each[0].id)
+        return [(task, worker) for task, worker in named if chosen.fits(task.spec)][:limit]
 
     def elements(
-        self, array_id: int, *, before: int, limit: int, owner: str, states: Collection[TaskState]
+        self,
+        array_id: int,
+        *,
+        before: int,
+        limit: int,
+        owner: str,
+        states: Collection[TaskState],
+        chosen: Selection = EVERYTHING,
     ) -> list[tuple[Task, str]]:
         """Up to `limit` elements of an array, as `tasks` gives them, also those that have no record."""
         array = self.task(array_id)
         if array is None or array.array is None or (owner and array.owner != owner):
+            return []
+        if not chosen.fits(array.spec):
             return []
         return list(islice(elements(self._db(), array, before, states, self._items_of), limit))
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
@@ -25,12 +27,13 @@ from ganger_core.domain.task import (
     TaskSpec,
     WorkerProfile,
 )
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 Row = Sequence[Any]
 KEPT_SPECS, KEPT_OUTCOMES = 64, 256  # the last ones are mostly asked for again: tasks come in equal ones
 TASK_COLUMNS = (
     "id, owner, spec, state, submitted_ms, version, reason, token, started_ms, finished_ms, outcome, crashes, array, "
-    "array_id, array_index"
+    "waits, failures, faults, array_id, array_index"
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
@@ -63,7 +66,7 @@ def task_to_row(task: Task) -> Row:
 
 
 def task_to_changed(task: Task) -> Row:
-    """What changes of a task: `state`, and the columns from `version` to `array`."""
+    """What changes of a task: `state`, and the columns from `version` to `faults`."""
     return (
         task.state.value,
         task.version,
@@ -74,13 +77,16 @@ def task_to_changed(task: Task) -> Row:
         _outcome_to_json(task.outcome),
         task.crashes,
         None if task.array is None else _array_to_json(task.array),
+        None if task.waits == NO_WAITS else _waits_to_json(task.waits),
+        task.failures,
+        task.faults,
     )
 
 
 def task_from_row(row: Row) -> Task:
     """From the columns `TASK_COLUMNS`."""
     task_id, owner, spec, state, submitted, version, reason, token, started, finished, outcome = row[:11]
-    crashes, array, array_id, index = row[11:]
+    crashes, array, waits, failures, faults, array_id, index = row[11:]
     return Task(
         id=task_id,
         owner=owner,
@@ -97,6 +103,9 @@ def task_from_row(row: Row) -> Task:
         array=None if array is None else _array_from_json(array),
         array_id=array_id,
         index=index,
+        waits=NO_WAITS if waits is None else _waits_from_json(waits),
+        failures=failures,
+        faults=faults,
     )
 
 
@@ -191,9 +200,25 @@ def spec_to_json(spec: TaskSpec) -> str:
     # Left out where nothing was said, so that the digests of requests from before they were known stay the same.
     if spec.limits != NO_LIMITS:
         limits = spec.limits
-        fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s)
+        warning = (limits.warn_s, limits.warn_signal) if limits.warn_s else ()
+        fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s, *warning)
     if spec.on_worker_lost is not OnWorkerLost.BY_AGE:
         fields["on_worker_lost"] = spec.on_worker_lost.value
+    if spec.labels:
+        fields["labels"] = spec.labels
+    if spec.not_before_ms:
+        fields["not_before_ms"] = spec.not_before_ms
+    if spec.hold:
+        fields["hold"] = True
+    if spec.retry != NO_RETRY:
+        retry = spec.retry
+        fields["retry"] = (retry.limit, retry.on, retry.never_on, retry.on_timeout, retry.backoff_s)
+    if spec.deadline_ms:
+        fields["deadline_ms"] = spec.deadline_ms
+    if spec.after:
+        fields["after"] = spec.after
+    if spec.on_dependency_failure is not OnDependencyFailure.SKIP:
+        fields["on_dependency_failure"] = spec.on_dependency_failure.value
     return _SORTED.encode(fields)
 
 
@@ -210,7 +235,20 @@ def spec_from_json(text: str) -> TaskSpec:
         priority=fields["priority"],
         limits=Limits(*fields["limits"]) if "limits" in fields else NO_LIMITS,
         on_worker_lost=OnWorkerLost(fields.get("on_worker_lost", OnWorkerLost.BY_AGE)),
+        labels=tuple((key, value) for key, value in fields.get("labels", ())),
+        not_before_ms=fields.get("not_before_ms", 0),
+        hold=fields.get("hold", False),
+        retry=_retry(*fields["retry"]) if "retry" in fields else NO_RETRY,
+        deadline_ms=fields.get("deadline_ms", 0),
+        after=_dependencies(fields.get("after", ())),
+        on_dependency_failure=OnDependencyFailure(
+            fields.get("on_dependency_failure", OnDependencyFailure.SKIP)
+        ),
     )
+
+
+def _retry(limit: int, on: list[int], never_on: list[int], on_timeout: bool, backoff_s: float) -> Retry:
+    return Retry(limit, tuple(on), tuple(never_on), on_timeout, backoff_s)
 
 
 def array_to_text(array: Array) -> str:
@@ -239,6 +277,16 @@ def profile_from_json(text: str) -> WorkerProfile:
     return WorkerProfile(**{**fields, "capacity": Resources(*fields["capacity"])})
 
 
+def _waits_to_json(waits: Waits) -> str:
+    fields = (waits.held_by, waits.until_ms, waits.pause_s)
+    return _PLAIN.encode((*fields, waits.after) if waits.after else fields)
+
+
+def _waits_from_json(text: str) -> Waits:
+    held_by, until_ms, pause_s, *after = json.loads(text)
+    return Waits(held_by, until_ms, pause_s, *map(_dependencies, after))
+
+
 def cordon_to_json(cordon: Cordon) -> str:
     """The cordon as JSON."""
     return _PLAIN.encode(asdict(cordon))
@@ -247,6 +295,10 @@ def cordon_to_json(cordon: Cordon) -> str:
 def cordon_from_json(text: str) -> Cordon:
     """The cordon that `cordon_to_json` wrote."""
     return Cordon(**json.loads(text))
+
+
+def _dependencies(fields: Iterable[tuple[int, str]]) -> tuple[Dependency, ...]:
+    return tuple([Dependency(task_id, DependencyKind(kind)) for task_id, kind in fields])
 
 
 def _array_to_json(array: Array) -> str:

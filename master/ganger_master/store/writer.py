@@ -22,8 +22,9 @@ _MARKS = ", ".join("?" * len(rows.TASK_COLUMNS.split(",")))
 _INSERT_TASK = f"INSERT INTO tasks ({rows.TASK_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 _UPDATE_TASK = (
     "UPDATE tasks SET state=?, version=?, reason=?, token=?, started_ms=?, finished_ms=?, outcome=?, crashes=?, "
-    "array=? WHERE id=?"
+    "array=?, waits=?, failures=?, faults=? WHERE id=?"
 )
+_UPDATE_SPEC = "UPDATE tasks SET spec=? WHERE id=?"
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -33,6 +34,7 @@ _INSERT_REQUEST = (
     "INSERT INTO requests (owner, request_id, digest, answer, at_ms, first_task_id, last_task_id) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_LABEL = "INSERT INTO labels (task_id, key, value) VALUES (?, ?, ?)"
 _INSERT_ITEMS = "INSERT OR IGNORE INTO items (digest, content) VALUES (?, ?)"
 _DROP_ITEMS = (
     "DELETE FROM items WHERE NOT EXISTS "
@@ -160,7 +162,13 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
             _INSERT_ITEMS, ((items.digest, items.blob) for entry in group for items in entry.change.items)
         )
         db.executemany(_INSERT_TASK, map(rows.task_to_row, new.values()))
+        labels = [
+            (task.id, *label) for task in new.values() if not task.array_id for label in task.spec.labels
+        ]
+        db.executemany(_INSERT_LABEL, labels)
         db.executemany(_UPDATE_TASK, map(_task_update, changed.values()))
+        respecified = {task_id for entry in group for task_id in entry.change.respecified} & changed.keys()
+        db.executemany(_UPDATE_SPEC, ((rows.spec_to_json(changed[i].spec), i) for i in sorted(respecified)))
         db.executemany(_PUT_ATTEMPT, map(rows.attempt_to_row, attempts.values()))
         db.executemany(_INSERT_EVENT, map(rows.event_to_row, events))
         db.executemany(
@@ -202,6 +210,7 @@ def _forget(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
     for old in (old for entry in group for old in entry.change.forgotten):
         ids = [(task_id,) for task_id in old.task_ids]
         db.executemany("DELETE FROM attempts WHERE task_id = ?", ids)
+        db.executemany("DELETE FROM labels WHERE task_id = ?", ids)
         db.executemany("DELETE FROM tasks WHERE id = ?", ids)
         db.executemany("DELETE FROM requests WHERE owner = ? AND request_id = ?", old.requests)
         db.execute("DELETE FROM events WHERE seq <= ?", (old.events_up_to,))

@@ -6,15 +6,26 @@ whether the values make sense is `domain.validate`'s business.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import Message
 
-from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, ON_WORKER_LOST, OUTCOME_KIND, TASK_STATE
+from ganger_core.convert.enums import (
+    ATTEMPT_STATE,
+    DEPENDENCY_KIND,
+    LOG_STREAM,
+    ON_DEPENDENCY_FAILURE,
+    ON_WORKER_LOST,
+    OUTCOME_KIND,
+    TASK_STATE,
+)
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
@@ -28,6 +39,7 @@ from ganger_core.domain.task import (
     Task,
     TaskSpec,
 )
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_core.wire.v1 import task_pb2 as pb
 
 
@@ -64,6 +76,13 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         priority=x.priority,
         limits=None if x.limits == NO_LIMITS else limits_to_proto(x.limits),
         on_worker_lost=ON_WORKER_LOST.to_proto[x.on_worker_lost],
+        labels=labels_to_proto(x.labels),
+        not_before_ms=x.not_before_ms,
+        hold=x.hold,
+        retry=None if x.retry == NO_RETRY else retry_to_proto(x.retry),
+        deadline_ms=x.deadline_ms,
+        after=map(dependency_to_proto, x.after),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.to_proto[x.on_dependency_failure],
     )
     return message.SerializeToString()
 
@@ -82,12 +101,62 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         on_worker_lost=ON_WORKER_LOST.from_proto(p.on_worker_lost, f"{field}.on_worker_lost")
         if p.on_worker_lost
         else OnWorkerLost.BY_AGE,
+        labels=labels_from_proto(p.labels),
+        not_before_ms=p.not_before_ms,
+        hold=p.hold,
+        retry=retry_from_proto(p.retry) if p.HasField("retry") else NO_RETRY,
+        deadline_ms=p.deadline_ms,
+        after=tuple([dependency_from_proto(each, f"{field}.after") for each in p.after]),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.from_proto(
+            p.on_dependency_failure, f"{field}.on_dependency_failure"
+        )
+        if p.on_dependency_failure
+        else OnDependencyFailure.SKIP,
     )
+
+
+def dependency_to_proto(x: Dependency) -> pb.Dependency:
+    """A task to wait for."""
+    return pb.Dependency(task_id=x.task_id, kind=DEPENDENCY_KIND.to_proto[x.kind])
+
+
+def dependency_from_proto(p: pb.Dependency, field: str = "after") -> Dependency:
+    """A task to wait for, its id not yet checked."""
+    return Dependency(p.task_id, DEPENDENCY_KIND.from_proto(p.kind, f"{field}.kind"))
+
+
+def retry_to_proto(x: Retry) -> pb.Retry:
+    """When a task is tried again."""
+    return pb.Retry(
+        limit=x.limit, on=x.on, never_on=x.never_on, on_timeout=x.on_timeout, backoff_s=x.backoff_s
+    )
+
+
+def retry_from_proto(p: pb.Retry) -> Retry:
+    """When a task is tried again, not yet checked."""
+    return Retry(p.limit, tuple(p.on), tuple(p.never_on), p.on_timeout, p.backoff_s)
+
+
+def labels_to_proto(x: Iterable[tuple[str, str]]) -> list[pb.Label]:
+    """Pairs of a key and a value."""
+    return [pb.Label(key=key, value=value) for key, value in x]
+
+
+def labels_from_proto(p: Iterable[pb.Label]) -> tuple[tuple[str, str], ...]:
+    """Pairs of a key and a value, not yet checked, in the order of the keys."""
+    return tuple(sorted([(label.key, label.value) for label in p]))
 
 
 def limits_to_proto(x: Limits) -> pb.Limits:
     """The times that a user set."""
-    return pb.Limits(run_s=x.run_s, queue_s=x.queue_s, grace_s=x.grace_s, lost_after_s=x.lost_after_s)
+    return pb.Limits(
+        run_s=x.run_s,
+        queue_s=x.queue_s,
+        grace_s=x.grace_s,
+        lost_after_s=x.lost_after_s,
+        warn_s=x.warn_s,
+        warn_signal=x.warn_signal,
+    )
 
 
 def limits_from_proto(p: pb.Limits) -> Limits:
@@ -97,6 +166,8 @@ def limits_from_proto(p: pb.Limits) -> Limits:
         queue_s=p.queue_s,
         grace_s=p.grace_s if p.HasField("grace_s") else None,
         lost_after_s=p.lost_after_s if p.HasField("lost_after_s") else None,
+        warn_s=p.warn_s,
+        warn_signal=p.warn_signal,
     )
 
 
@@ -207,6 +278,18 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
     )
 
 
+def waits_to_proto(x: Waits) -> pb.Waits:
+    """What a task waits for beside capacity."""
+    after = map(dependency_to_proto, x.after)
+    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms, pause_s=x.pause_s, after=after)
+
+
+def waits_from_proto(p: pb.Waits) -> Waits:
+    """What a task waits for beside capacity."""
+    after = tuple([dependency_from_proto(each, "waits.after") for each in p.after])
+    return Waits(p.held_by, p.until_ms, p.pause_s, after)
+
+
 def task_to_proto(x: Task) -> pb.Task:
     """One task."""
     return pb.Task(
@@ -225,6 +308,9 @@ def task_to_proto(x: Task) -> pb.Task:
         array=None if x.array is None else array_to_proto(x.array),
         array_id=x.array_id,
         index=x.index,
+        waits=None if x.waits == NO_WAITS else waits_to_proto(x.waits),
+        failures=x.failures,
+        faults=x.faults,
     )
 
 
@@ -247,6 +333,9 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         array=array_from_proto(p.array, f"{field}.array") if p.HasField("array") else None,
         array_id=p.array_id,
         index=p.index,
+        waits=waits_from_proto(p.waits) if p.HasField("waits") else NO_WAITS,
+        failures=p.failures,
+        faults=p.faults,
     )
 
 

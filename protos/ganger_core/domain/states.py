@@ -24,6 +24,7 @@ class TaskState(StrEnum):
     CANCELLED = "CANCELLED"
     TIMED_OUT = "TIMED_OUT"  # stopped, because its run limit was over
     EXPIRED = "EXPIRED"  # never started, because its queue limit was over
+    SKIPPED = "SKIPPED"  # never started, because what it was to run after did not end as it had to
 
 
 class AttemptState(StrEnum):
@@ -68,12 +69,14 @@ class TaskEvent(StrEnum):
     ACCEPTED = "accepted"
     STARTED = "started"
     STOP_ASKED = "stop_asked"
+    RETRIED = "retried"  # its attempt failed, and it is tried again
     REQUEUED = "requeued"  # its attempt was lost, or stopped to empty its worker
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     EXPIRED = "expired"
+    SKIPPED = "skipped"
 
 
 class AttemptEvent(StrEnum):
@@ -112,10 +115,13 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.ASSIGNED: _T.SCHEDULED,
         _TE.CANCELLED: _T.CANCELLED,
         _TE.EXPIRED: _T.EXPIRED,
+        _TE.SKIPPED: _T.SKIPPED,
+        _TE.FAILED: _T.FAILED,  # for want of what it was to run after, where that is its failure
     },
     _T.SCHEDULED: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.ACCEPTED: _T.STARTING,
         _TE.STARTED: _T.RUNNING,
         _TE.STOP_ASKED: _T.STOPPING,
@@ -127,6 +133,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.STARTING: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.STARTED: _T.RUNNING,
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
@@ -135,6 +142,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     },
     _T.RUNNING: {
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.STOP_ASKED: _T.STOPPING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
@@ -154,6 +162,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.CANCELLED: {},
     _T.TIMED_OUT: {},
     _T.EXPIRED: {},
+    _T.SKIPPED: {},
 }
 
 _GONE = {_AE.ENDED: _A.ENDED, _AE.LOST: _A.LOST}

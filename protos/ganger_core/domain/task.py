@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 DEFAULT_PRIORITY = 50
 DEFAULT_RESOURCES = Resources(cpu_milli=1000, memory_bytes=0, slots=1)
@@ -28,12 +31,17 @@ class OnWorkerLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting."""
+    """Times that a user set for a task, in seconds. 0 stands for no limit, None for the cluster's own setting.
+
+    With `warn_s`, it gets the signal `warn_signal` so long before its run limit is over.
+    """
 
     run_s: float = 0.0  # from the start of the process until it is stopped and the task TIMED_OUT
     queue_s: float = 0.0  # from the submission until a first start; then the task is EXPIRED
     grace_s: float | None = None  # between the signal that stops it and SIGKILL
     lost_after_s: float | None = None  # the lease: how long it may go on without an answered heartbeat
+    warn_s: float = 0.0
+    warn_signal: int = 0
 
 
 NO_LIMITS = Limits()
@@ -41,7 +49,13 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a user asked for; never changes. `env` is ordered pairs; an empty `workdir` is the attempt's own folder."""
+    """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
+
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it, nor
+    before all that it is to run `after` has come; `on_dependency_failure` says what becomes of it when that cannot. It
+    is not started when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are
+    pairs of a key and a value in the order of the keys, each of which is there once.
+    """
 
     command: tuple[str, ...]
     name: str = ""
@@ -51,6 +65,13 @@ class TaskSpec:
     priority: int = DEFAULT_PRIORITY
     limits: Limits = NO_LIMITS
     on_worker_lost: OnWorkerLost = OnWorkerLost.BY_AGE
+    not_before_ms: int = 0
+    hold: bool = False
+    retry: Retry = NO_RETRY
+    deadline_ms: int = 0
+    labels: tuple[tuple[str, str], ...] = ()
+    after: tuple[Dependency, ...] = ()
+    on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
 
 
 class OutcomeKind(StrEnum):
@@ -66,6 +87,7 @@ class OutcomeKind(StrEnum):
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
     DRAINED = "DRAINED"  # stopped to empty its worker; only of attempts, for their tasks wait again
+    SKIPPED = "SKIPPED"  # it never started: what it was to run after did not end as it had to
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,8 @@ class Attempt(NamedTuple):
 class Task:
     """What is known of one task. `reason` is a sentence for people: why it waits, or why it is where it is.
 
-    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper. One with an
+    `crashes` counts the attempts that were lost after they had started, with the worker or its keeper; `failures`
+    those that failed and were followed by another try, `faults` those that their worker could not start. One with an
     `array` is an array, which is never assigned: its elements are. An element has the `index` by which it differs from
     the others of the array `array_id` (0: it is none).
     """
@@ -152,6 +175,9 @@ class Task:
     array: Array | None = None
     array_id: int = 0
     index: int = 0
+    waits: Waits = NO_WAITS
+    failures: int = 0
+    faults: int = 0
 
     @property
     def is_final(self) -> bool:

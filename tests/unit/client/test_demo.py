@@ -13,7 +13,9 @@ import pytest
 
 from ganger import TaskState
 
-pytest.importorskip("sklearn", reason="the demo's extra is not installed")
+# Looked for only: to load it costs a second in each process that shares in the tests.
+if importlib.util.find_spec("sklearn") is None:
+    pytest.skip("the demo's extra is not installed", allow_module_level=True)
 
 DEMO = Path(__file__).resolve().parents[3] / "demo"
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from ganger_core.domain import parse
 from ganger_core.domain import validate as v
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.labels import MAX_LABEL_VALUE, MAX_LABELS
 from ganger_core.domain.plan import Fleet, ShapeDemand, Snapshot
 from ganger_core.domain.resources import MAX_AMOUNT, Resources
 from ganger_core.domain.task import (
@@ -34,6 +36,7 @@ SPEC = TaskSpec(
     workdir="/w",
     resources=Resources(0, 0, 1),
     priority=100,
+    labels=(("a", "1"), ("b/c.d_e-f", "vi sion ☃")),
 )
 REF = AttemptRef(1, 1)
 REPORT = Report(REF, ReportKind.ENDED, 0.1, 3.5, "m", Outcome(OutcomeKind.SIGNALLED, 137, 9), 3, 0, b"abc")
@@ -52,6 +55,8 @@ def test_a_good_spec_passes() -> None:
     v.check_spec(SPEC)
     v.check_spec(TaskSpec(command=("x" * v.MAX_COMMAND_BYTES,)))
     v.check_spec(TaskSpec(command=("x",) * v.MAX_ARGS, name="n" * v.MAX_NAME))
+    labels = tuple((f"k{n:062}", "v" * MAX_LABEL_VALUE) for n in range(MAX_LABELS))
+    v.check_spec(replace(SPEC, labels=labels))
     v.check_spec(replace(SPEC, resources=Resources(v.MAX_CPU_MILLI, v.MAX_MEMORY_BYTES, 1), priority=0))
 
 
@@ -92,6 +97,19 @@ def test_a_good_spec_passes() -> None:
         ({"resources": Resources(0, v.MAX_MEMORY_BYTES + 1, 1)}, "resources.memory_bytes"),
         ({"resources": Resources(0, 0, 0)}, "resources.slots"),
         ({"resources": Resources(0, 0, 2)}, "resources.slots"),
+        ({"labels": (("", "x"),)}, "labels"),
+        ({"labels": (("-a", "x"),)}, "labels"),
+        ({"labels": (("a b", "x"),)}, "labels"),
+        ({"labels": (("ä", "x"),)}, "labels"),
+        ({"labels": (("k" * 64, "x"),)}, "labels"),
+        ({"labels": (("a", ""),)}, "labels"),
+        ({"labels": (("a", "x\ny"),)}, "labels"),
+        ({"labels": (("a", "\0"),)}, "labels"),
+        ({"labels": (("a", SURROGATE),)}, "labels"),
+        ({"labels": (("a", "x" * (MAX_LABEL_VALUE + 1)),)}, "labels"),
+        ({"labels": (("a", "1"), ("a", "2"))}, "labels"),
+        ({"labels": (("b", "1"), ("a", "2"))}, "labels"),
+        ({"labels": tuple((f"k{n:02}", "x") for n in range(MAX_LABELS + 1))}, "labels"),
         ({"priority": -1}, "priority"),
         ({"priority": 101}, "priority"),
         ({"priority": 2**64}, "priority"),
@@ -215,7 +233,7 @@ def test_a_wrong_snapshot_is_refused(change: dict[str, Any], field: str) -> None
     [("1", 1000), ("1.5", 1500), ("0.125", 125), ("0", 0), ("1000", 1_000_000), ("007", 7000)],
 )
 def test_cpus(text: str, milli: int) -> None:
-    assert v.parse_cpus(text) == milli
+    assert parse.parse_cpus(text) == milli
 
 
 @pytest.mark.parametrize(
@@ -223,7 +241,7 @@ def test_cpus(text: str, milli: int) -> None:
     ["", "-1", "nan", "inf", "1e3", "1,5", ".5", "1.", "1.2345", "1001", " 1", "1 ", "\u0661", "1_0", "1\n"],
 )
 def test_wrong_cpus(text: str) -> None:
-    assert "cpus" in refused("cpus", v.parse_cpus, text).message
+    assert "cpus" in refused("cpus", parse.parse_cpus, text).message
 
 
 @pytest.mark.parametrize(
@@ -234,14 +252,14 @@ def test_wrong_cpus(text: str) -> None:
     ],
 )  # fmt: skip
 def test_memory(text: str, size: int) -> None:
-    assert v.parse_memory(text) == size
+    assert parse.parse_memory(text) == size
 
 
 @pytest.mark.parametrize(
     "text", ["", "G", "-1G", "nan", "8X", "8GG", "8GiBB", "1025T", "1" * 40, "2P", "1e9", "8i", "8  G"]
 )
 def test_wrong_memory(text: str) -> None:
-    refused("memory", v.parse_memory, text)
+    refused("memory", parse.parse_memory, text)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +267,7 @@ def test_wrong_memory(text: str) -> None:
     [("90", 90), ("2.5s", 2.5), ("1h30m", 5400), ("200ms", 0.2), ("1d", 86_400), ("0", 0), ("1m1.5s", 61.5)],
 )  # fmt: skip
 def test_durations(text: str, seconds: float) -> None:
-    assert v.parse_duration(text) == seconds
+    assert parse.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -257,4 +275,4 @@ def test_durations(text: str, seconds: float) -> None:
     ["", "-1", "nan", "inf", "s", "1x", "1h 30m", "1h-3m", "9999d", "1" * 30, "1e3", "1hm", "1.s", "5s\n"],
 )
 def test_wrong_durations(text: str) -> None:
-    refused("timeout", v.parse_duration, text, "timeout")
+    refused("timeout", parse.parse_duration, text, "timeout")

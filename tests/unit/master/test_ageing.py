@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task
 from ganger_master.ageing import Ageing, Rank
-from ganger_master.queue import TaskQueue
+from ganger_master.queue import LONG_AGO, TaskQueue
 from testkit.builders import a_spec
 
 HOUR_MS = 3_600_000
@@ -30,9 +30,11 @@ def test_an_hour_adds_what_was_set_up_to_the_cap() -> None:
 
 def test_what_waits_comes_before_newer_tasks_of_a_little_more_priority() -> None:
     queue = TaskQueue(AGEING)
-    queue.push([waiting(1, 50, 0), waiting(2, 55, 0), waiting(3, 90, 0), waiting(4, 58, 4 * HOUR_MS)])
+    queue.push(
+        [waiting(1, 50, 0), waiting(2, 55, 0), waiting(3, 90, 0), waiting(4, 58, 4 * HOUR_MS)], LONG_AGO
+    )
     assert order(queue, 0) == [3, 4, 2, 1]
     assert order(queue, 4 * HOUR_MS) == [3, 2, 1, 4]
     assert order(queue, 99 * HOUR_MS) == [3, 4, 2, 1]  # all are at the cap: priority alone counts
-    queue.push([waiting(5, 59, 99 * HOUR_MS), waiting(6, 61, 99 * HOUR_MS)])
+    queue.push([waiting(5, 59, 99 * HOUR_MS), waiting(6, 61, 99 * HOUR_MS)], LONG_AGO)
     assert order(queue, 99 * HOUR_MS) == [3, 4, 2, 6, 1, 5]

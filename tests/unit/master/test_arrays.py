@@ -187,7 +187,7 @@ def test_nothing_goes_behind_while_a_restore_holds_assignments_back(
     assert master.run_cycle().behind > 0  # without the hold
 
 
-def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
+def test_a_lower_update_is_in_force_when_nothing_can_start_beyond_it(
     master: OneThreadMaster, clock: ManualClock
 ) -> None:
     array_id = master.submit_array(a_spec(), an_array("0-99", most=3))
@@ -197,13 +197,13 @@ def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
     update(master, array_id, 1)
     asked = [order.ref for _, order in master.orders if isinstance(order, RevokeOrder)]
     assert sorted(asked) == sorted(behind)
-    assert not master.engine.limit_is_in_force(array_id)
+    assert not master.engine.update_is_in_force(array_id)
     end_all(master, running[:1])  # nothing takes its place
     assert master.state.lanes.running(array_id) == 2
     desired = master.engine.desired(WORKER.id)[1]
     assert {order.ref for order in desired if isinstance(order, RevokeOrder)} == set(behind)  # told again
     master.report(WORKER, *(Report(ref, ReportKind.REVOKED) for ref in behind))
-    assert master.engine.limit_is_in_force(array_id)
+    assert master.engine.update_is_in_force(array_id)
     assert cycle(master) == []
 
 
@@ -211,9 +211,9 @@ def test_a_lower_limit_is_not_in_force_while_a_start_is_on_its_way(master: OneTh
     array_id = master.submit_array(a_spec(), an_array(most=2))
     refs = cycle(with_worker(master))
     update(master, array_id, 1)
-    assert not master.engine.limit_is_in_force(array_id)
+    assert not master.engine.update_is_in_force(array_id)
     start_all(master, refs)
-    assert master.engine.limit_is_in_force(array_id)
+    assert master.engine.update_is_in_force(array_id)
 
 
 def test_what_was_started_meanwhile_keeps_its_place_beyond_a_lower_limit(

@@ -20,7 +20,8 @@ from ganger_core.domain.task import (
     StopOrder,
     TaskSpec,
 )
-from ganger_master.queue import OUTDATED_KEPT, TaskQueue
+from ganger_master.lateness import OUTDATED_KEPT
+from ganger_master.queue import LONG_AGO, TaskQueue
 from ganger_master.store.rows import spec_from_json, spec_to_json
 from testkit.builders import a_spec, a_worker, lost, started
 from testkit.one_thread import OneThreadMaster
@@ -123,20 +124,20 @@ def test_only_tasks_with_a_limit_are_looked_at_and_outdated_entries_go() -> None
         return Task(task_id, "ann", spec, TaskState.PENDING, submitted_ms=1000)
 
     queue = TaskQueue()
-    queue.push(waiting(n, a_spec()) for n in range(1, 5_000))
-    assert queue._late_at == []
+    queue.push((waiting(n, a_spec()) for n in range(1, 5_000)), LONG_AGO)
+    assert queue._late._heap == []
     far, near = limited(queue_s=1e6), limited(queue_s=60.0)
-    queue.push([waiting(9_000, near)])
+    queue.push([waiting(9_000, near)], LONG_AGO)
     for _ in range(5 * OUTDATED_KEPT):  # scheduled and given back again and again
-        queue.push([waiting(9_001, far)])
+        queue.push([waiting(9_001, far)], LONG_AGO)
         queue.remove([9_001])
-    assert len(queue._late_at) <= OUTDATED_KEPT + 3
-    queue.push([waiting(9_001, far)])
+    assert len(queue._late._heap) <= OUTDATED_KEPT + 3
+    queue.push([waiting(9_001, far)], LONG_AGO)
     assert queue.take_late(60_999) == []
     assert queue.take_late(61_000) == [9_000]
     assert queue.take_late(61_000) == []
     queue.remove([9_000])
-    queue.push([waiting(9_000, near)])
+    queue.push([waiting(9_000, near)], LONG_AGO)
     assert queue.take_late(61_000) == [9_000]  # it waits again
     assert queue.take_late(2 * 10**9) == [9_001]
 

@@ -39,6 +39,7 @@ class NotingExecutor:
         self.started: list[Launch] = []
         self.stopped: list[Stop] = []
         self.extended: list[tuple[AttemptRef, float]] = []
+        self.limits: list[tuple[AttemptRef, float]] = []
         self.forgotten: list[AttemptRef] = []
         self.fails = False
         self.hangs = ""
@@ -58,6 +59,9 @@ class NotingExecutor:
 
     def extend(self, deadlines: Iterable[tuple[AttemptRef, float]]) -> None:
         self.extended += deadlines
+
+    def limit(self, limits: Iterable[tuple[AttemptRef, float]]) -> None:
+        self.limits += limits
 
     def forget(self, refs: Sequence[AttemptRef]) -> None:
         self.forgotten += refs

@@ -122,6 +122,10 @@ class Executor(Protocol):
         """Set new ends of leases; infinity for none."""
         ...
 
+    def limit(self, limits: Iterable[tuple[AttemptRef, float]]) -> None:
+        """Set other run limits, in seconds from the start; 0 for none."""
+        ...
+
     def forget(self, refs: Sequence[AttemptRef]) -> None:
         """Nobody needs these ended attempts any more, nor their files."""
         ...

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from ganger_core.domain.task import AttemptRef, StartOrder
+from ganger_core.domain.task import AttemptRef, Limits, StartOrder
 from ganger_worker.executors.base import Cause, Exit, Launch, Listener, Refused, Started, Stop
 from ganger_worker.executors.folders import AttemptFolders
 from ganger_worker.keeper import boottime
@@ -103,6 +103,12 @@ class ProcessExecutor:
         items = [{**_named(ref), "deadline": _deadline(when)} for ref, when in deadlines]
         self._keeper.send("extend", attempts=items)
 
+    def limit(self, limits: Iterable[tuple[AttemptRef, float]]) -> None:
+        """Have other run limits."""
+        self._keeper.send(
+            "limit", attempts=[{**_named(ref), "limit": run_s or None} for ref, run_s in limits]
+        )
+
     def forget(self, refs: Sequence[AttemptRef]) -> None:
         """Acknowledge these exits and remove what nobody needs of their files."""
         self._keeper.send("ack", attempts=[_named(ref) for ref in refs])
@@ -126,6 +132,7 @@ class ProcessExecutor:
             "deadline": _deadline(launch.deadline_s),
             "limit": spec.limits.run_s or None,
             "grace": LIMIT_GRACE_S if spec.limits.grace_s is None else spec.limits.grace_s,
+            **_warning(spec.limits),
         }
 
     def _on_message(self, message: Message) -> None:
@@ -171,6 +178,10 @@ def _named(ref: AttemptRef) -> dict[str, Any]:
 
 def _deadline(when_s: float) -> float | None:
     return None if when_s == inf else when_s  # JSON knows no infinity
+
+
+def _warning(limits: Limits) -> dict[str, Any]:
+    return {"warn": (limits.warn_s, limits.warn_signal)} if limits.warn_s else {}
 
 
 def _ref(item: Message) -> AttemptRef:

@@ -8,6 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DependencyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPENDENCY_KIND_UNSPECIFIED: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_OK: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_ANY: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_FAIL: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_START: _ClassVar[DependencyKind]
+
+class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_DEPENDENCY_FAILURE_UNSPECIFIED: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_SKIP: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_HOLD: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_RUN: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_FAIL: _ClassVar[OnDependencyFailure]
+
 class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
@@ -29,6 +45,7 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_CANCELLED: _ClassVar[TaskState]
     TASK_STATE_TIMED_OUT: _ClassVar[TaskState]
     TASK_STATE_EXPIRED: _ClassVar[TaskState]
+    TASK_STATE_SKIPPED: _ClassVar[TaskState]
 
 class AttemptState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -55,12 +72,23 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
     OUTCOME_KIND_DRAINED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_SKIPPED: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
     LOG_STREAM_STDOUT: _ClassVar[LogStream]
     LOG_STREAM_STDERR: _ClassVar[LogStream]
+DEPENDENCY_KIND_UNSPECIFIED: DependencyKind
+DEPENDENCY_KIND_OK: DependencyKind
+DEPENDENCY_KIND_ANY: DependencyKind
+DEPENDENCY_KIND_FAIL: DependencyKind
+DEPENDENCY_KIND_START: DependencyKind
+ON_DEPENDENCY_FAILURE_UNSPECIFIED: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_RUN: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_FAIL: OnDependencyFailure
 ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
 ON_WORKER_LOST_BY_AGE: OnWorkerLost
 ON_WORKER_LOST_REQUEUE: OnWorkerLost
@@ -77,6 +105,7 @@ TASK_STATE_FAILED: TaskState
 TASK_STATE_CANCELLED: TaskState
 TASK_STATE_TIMED_OUT: TaskState
 TASK_STATE_EXPIRED: TaskState
+TASK_STATE_SKIPPED: TaskState
 ATTEMPT_STATE_UNSPECIFIED: AttemptState
 ATTEMPT_STATE_ASSIGNED: AttemptState
 ATTEMPT_STATE_STARTING: AttemptState
@@ -97,6 +126,7 @@ OUTCOME_KIND_TIMED_OUT: OutcomeKind
 OUTCOME_KIND_EXPIRED: OutcomeKind
 OUTCOME_KIND_UNKILLABLE: OutcomeKind
 OUTCOME_KIND_DRAINED: OutcomeKind
+OUTCOME_KIND_SKIPPED: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -119,8 +149,16 @@ class EnvVar(_message.Message):
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
+class Label(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "after", "on_dependency_failure", "deadline_ms")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +167,13 @@ class TaskSpec(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     ON_WORKER_LOST_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    RETRY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ON_DEPENDENCY_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
     env: _containers.RepeatedCompositeFieldContainer[EnvVar]
@@ -137,19 +182,52 @@ class TaskSpec(_message.Message):
     priority: int
     limits: Limits
     on_worker_lost: OnWorkerLost
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    not_before_ms: int
+    hold: bool
+    retry: Retry
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    on_dependency_failure: OnDependencyFailure
+    deadline_ms: int
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
+class Retry(_message.Message):
+    __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    NEVER_ON_FIELD_NUMBER: _ClassVar[int]
+    ON_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_S_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    on: _containers.RepeatedScalarFieldContainer[int]
+    never_on: _containers.RepeatedScalarFieldContainer[int]
+    on_timeout: bool
+    backoff_s: float
+    def __init__(self, limit: _Optional[int] = ..., on: _Optional[_Iterable[int]] = ..., never_on: _Optional[_Iterable[int]] = ..., on_timeout: _Optional[bool] = ..., backoff_s: _Optional[float] = ...) -> None: ...
+
+class Dependency(_message.Message):
+    __slots__ = ("task_id", "kind")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    kind: DependencyKind
+    def __init__(self, task_id: _Optional[int] = ..., kind: _Optional[_Union[DependencyKind, str]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s")
+    __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s", "warn_s", "warn_signal")
     RUN_S_FIELD_NUMBER: _ClassVar[int]
     QUEUE_S_FIELD_NUMBER: _ClassVar[int]
     GRACE_S_FIELD_NUMBER: _ClassVar[int]
     LOST_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    WARN_S_FIELD_NUMBER: _ClassVar[int]
+    WARN_SIGNAL_FIELD_NUMBER: _ClassVar[int]
     run_s: float
     queue_s: float
     grace_s: float
     lost_after_s: float
-    def __init__(self, run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., lost_after_s: _Optional[float] = ...) -> None: ...
+    warn_s: float
+    warn_signal: int
+    def __init__(self, run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., lost_after_s: _Optional[float] = ..., warn_s: _Optional[float] = ..., warn_signal: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("kind", "exit_code", "signal", "message", "log_incomplete")
@@ -212,7 +290,7 @@ class Attempt(_message.Message):
     def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index")
+    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index", "waits", "failures", "faults")
     ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -228,6 +306,9 @@ class Task(_message.Message):
     ARRAY_FIELD_NUMBER: _ClassVar[int]
     ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
     id: int
     owner: str
     spec: TaskSpec
@@ -243,7 +324,22 @@ class Task(_message.Message):
     array: Array
     array_id: int
     index: int
-    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ...) -> None: ...
+    waits: Waits
+    failures: int
+    faults: int
+    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ..., failures: _Optional[int] = ..., faults: _Optional[int] = ...) -> None: ...
+
+class Waits(_message.Message):
+    __slots__ = ("held_by", "until_ms", "pause_s", "after")
+    HELD_BY_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_S_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    held_by: str
+    until_ms: int
+    pause_s: float
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., pause_s: _Optional[float] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ...) -> None: ...
 
 class Array(_message.Message):
     __slots__ = ("indices", "max_parallel", "max_fails", "items", "retry_of", "counts", "closed")
@@ -359,14 +455,24 @@ class PutItemsResponse(_message.Message):
     def __init__(self, next_offset: _Optional[int] = ...) -> None: ...
 
 class UpdateTaskRequest(_message.Message):
-    __slots__ = ("request_id", "task_id", "max_parallel")
+    __slots__ = ("request_id", "task_id", "max_parallel", "held", "priority", "run_s", "queue_s", "deadline_ms")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     MAX_PARALLEL_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    RUN_S_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_S_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     task_id: int
     max_parallel: int
-    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., max_parallel: _Optional[int] = ...) -> None: ...
+    held: bool
+    priority: int
+    run_s: float
+    queue_s: float
+    deadline_ms: int
+    def __init__(self, request_id: _Optional[str] = ..., task_id: _Optional[int] = ..., max_parallel: _Optional[int] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., run_s: _Optional[float] = ..., queue_s: _Optional[float] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class UpdateTaskResponse(_message.Message):
     __slots__ = ("in_force",)
@@ -393,18 +499,26 @@ class GetTaskStatusResponse(_message.Message):
     def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id")
+    __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
     STATES_FIELD_NUMBER: _ClassVar[int]
     TASK_IDS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ARRAY_ID_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[TaskState]
     task_ids: _containers.RepeatedScalarFieldContainer[int]
     page_size: int
     page_token: str
     array_id: int
-    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    name_prefix: str
+    name: str
+    own: bool
+    def __init__(self, states: _Optional[_Iterable[_Union[TaskState, str]]] = ..., task_ids: _Optional[_Iterable[int]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., array_id: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., name_prefix: _Optional[str] = ..., name: _Optional[str] = ..., own: _Optional[bool] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "as_of_seq")

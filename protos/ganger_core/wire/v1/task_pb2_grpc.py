@@ -120,7 +120,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Changes a task that is not over: so far, how many elements of an array may run at the same time.
+        """Changes a task that is not over, all that is asked or nothing: its priority and limits, whether it is held, and of
+        an array, how many elements may run at the same time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,9 @@ class TaskServiceStub:
     PutItems: _grpc.UnaryUnaryMultiCallable[_task_pb2.PutItemsRequest, _task_pb2.PutItemsResponse]
     """Takes a part of the items of an array that is to be submitted, in order."""
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_task_pb2.UpdateTaskRequest, _task_pb2.UpdateTaskResponse]
-    """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
+    """Changes a task that is not over, all that is asked or nothing: its priority and limits, whether it is held, and of
+    an array, how many elements may run at the same time.
+    """
     GetTaskStatus: _grpc.UnaryUnaryMultiCallable[_task_pb2.GetTaskStatusRequest, _task_pb2.GetTaskStatusResponse]
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_pb2.ListTasksRequest, _task_pb2.ListTasksResponse]
     """Tasks from the newest to the oldest, by pages."""
@@ -67,7 +69,9 @@ class TaskServiceAsyncStub(TaskServiceStub):
     PutItems: _aio.UnaryUnaryMultiCallable[_task_pb2.PutItemsRequest, _task_pb2.PutItemsResponse]  # type: ignore[assignment]
     """Takes a part of the items of an array that is to be submitted, in order."""
     UpdateTask: _aio.UnaryUnaryMultiCallable[_task_pb2.UpdateTaskRequest, _task_pb2.UpdateTaskResponse]  # type: ignore[assignment]
-    """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
+    """Changes a task that is not over, all that is asked or nothing: its priority and limits, whether it is held, and of
+    an array, how many elements may run at the same time.
+    """
     GetTaskStatus: _aio.UnaryUnaryMultiCallable[_task_pb2.GetTaskStatusRequest, _task_pb2.GetTaskStatusResponse]  # type: ignore[assignment]
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_pb2.ListTasksRequest, _task_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Tasks from the newest to the oldest, by pages."""
@@ -119,7 +123,9 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_pb2.UpdateTaskResponse, _abc.Awaitable[_task_pb2.UpdateTaskResponse]]:
-        """Changes a task that is not over: so far, how many elements of an array may run at the same time."""
+        """Changes a task that is not over, all that is asked or nothing: its priority and limits, whether it is held, and of
+        an array, how many elements may run at the same time.
+        """
 
     @_abc_1.abstractmethod
     def GetTaskStatus(
