@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.outputs import OutputFile, Outputs, Publish
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -60,7 +61,10 @@ __all__ = [
     "OnWorkerLost",
     "Outcome",
     "OutcomeKind",
+    "OutputFile",
+    "Outputs",
     "PermissionDenied",
+    "Publish",
     "Resources",
     "Task",
     "TaskFailed",
@@ -94,6 +98,7 @@ _HOMES = {
         "WaitTimeout",
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
+    "ganger_core.domain.outputs": ("OutputFile", "Outputs", "Publish"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

@@ -28,11 +28,13 @@ from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
 from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.store.reader import StoreReader
@@ -123,6 +125,14 @@ class Edge:
         logs = LogStore(settings.state_dir / "logs")
         floor = DiskFloor(settings.least_free, settings.least_free_percent)
         disk = DiskGuard(free_space_of(settings.state_dir), floor, parts.clock)
+        outputs = OutputDesk()
+        answers = OutputAnswers(
+            outputs,
+            parts.reader.known_outputs,
+            self._readers,
+            forget_after_s=min(settings.keep_ended_s, settings.keep_failed_s),
+            ask_after_s=settings.prune_every_s,
+        )
         task_pb2_grpc.add_TaskServiceServicer_to_server(
             TaskService(
                 parts.engine,
@@ -134,6 +144,7 @@ class Edge:
                 self._readers,
                 parts.clock,
                 disk,
+                outputs,
                 heartbeat_every_s=settings.heartbeat_every_s,
             ),
             server,
@@ -148,6 +159,7 @@ class Edge:
                 logs,
                 parts.clock,
                 disk,
+                answers,
                 heartbeat_every_s=settings.heartbeat_every_s,
                 lease_s=settings.lease_s,
             ),

@@ -24,6 +24,7 @@ from ganger_master.disk import DiskFloor, DiskGuard
 from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
@@ -31,6 +32,7 @@ from ganger_master.orders import OrderDesk
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.state import Rules
@@ -41,6 +43,7 @@ from simulation.network import Reply, Stream
 from simulation.settings import Settings
 from simulation.virtual_loop import Process
 
+FORGET_AFTER_S, ASK_AFTER_S = 14 * 86_400.0, 30.0
 STREAMS = {"ReceiveOrders", "WatchEvents"}
 
 
@@ -96,6 +99,7 @@ class MasterDaemon:
         reader: Any = self.disk
         readers: Any = None
         roomy = DiskGuard(lambda: (2**40, 2**40), DiskFloor(0, 0), clock)
+        outputs = OutputDesk()
         self._tasks = TaskService(
             self.engine,
             self.queue,
@@ -106,6 +110,7 @@ class MasterDaemon:
             readers,
             clock,
             roomy,
+            outputs,
             heartbeat_every_s=settings.heartbeat_every_s,
         )
         self._workers = WorkerService(
@@ -117,6 +122,7 @@ class MasterDaemon:
             logs,
             clock,
             roomy,
+            OutputAnswers(outputs, self.disk.known_outputs, readers, FORGET_AFTER_S, ASK_AFTER_S),
             heartbeat_every_s=settings.heartbeat_every_s,
             lease_s=settings.lease_s,
         )

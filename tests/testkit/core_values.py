@@ -14,6 +14,7 @@ from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -53,6 +54,7 @@ from ganger_core.domain.task import (
     WorkerView,
 )
 from ganger_core.domain.waits import Waits
+from testkit.output_values import OUTPUT_PAIRS, SOME_OUTPUTS, outputs
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -84,6 +86,7 @@ specs = st.builds(
     deadline_ms=int64,
     after=afters,
     on_dependency_failure=st.sampled_from(OnDependencyFailure),
+    publish=st.sampled_from(Publish),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -148,6 +151,7 @@ task_values = st.builds(
     waits_values,
     int32,
     int32,
+    text,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -185,6 +189,7 @@ reports = st.builds(
     data,
     st.booleans(),
     st.none() | refs,
+    st.none() | outputs,
 )
 chunks = st.builds(LogChunk, refs, st.sampled_from(LogStream), int64, data)
 shapes = st.builds(ShapeDemand, resources, int32, st.lists(int64, max_size=4).map(tuple))
@@ -248,23 +253,9 @@ _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
 _AFTER = Dependency(3, DependencyKind.FAIL)
-_SPEC = TaskSpec(
-    ("a", "b"),
-    "n",
-    (("K", "v"),),
-    "/w",
-    _R,
-    9,
-    _LIMITS,
-    OnWorkerLost.WAIT,
-    11,
-    True,
-    _RETRY,
-    15,
-    (("k", "v"),),
-    (_AFTER,),
-    OnDependencyFailure.RUN,
-)
+_ASKED = (("a", "b"), "n", (("K", "v"),), "/w", _R, 9, _LIMITS, OnWorkerLost.WAIT)
+_LATER = (11, True, _RETRY, 15, (("k", "v"),), (_AFTER,), OnDependencyFailure.RUN)
+_SPEC = TaskSpec(*_ASKED, *_LATER, Publish.ALWAYS)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
@@ -310,7 +301,27 @@ PAIRS: dict[str, Pair] = {
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS, 13, 14),
+        Task(
+            7,
+            "o",
+            _SPEC,
+            TaskState.FAILED,
+            1,
+            2,
+            "r",
+            3,
+            4,
+            5,
+            _OUTCOME,
+            2,
+            _ARRAY,
+            8,
+            9,
+            _WAITS,
+            13,
+            14,
+            "1",
+        ),
     ),
     "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
     "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
@@ -348,8 +359,9 @@ PAIRS: dict[str, Pair] = {
         workers.report_to_proto,
         workers.report_from_proto,
         reports,
-        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True, _REF),
+        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True, _REF, SOME_OUTPUTS),
     ),
+    **{name: Pair(*parts) for name, parts in OUTPUT_PAIRS.items()},
     "LogChunk": Pair(
         workers.log_chunk_to_proto,
         workers.log_chunk_from_proto,

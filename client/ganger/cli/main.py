@@ -16,6 +16,7 @@ from ganger.cli import (
     backup,
     cancel,
     completion,
+    cp,
     dev,
     exits,
     hold,
@@ -48,6 +49,7 @@ SECTIONS = {
         "ls",
         "show",
         "logs",
+        "cp",
         "progress",
         "wait",
         "cancel",
@@ -165,7 +167,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, progress, wait, cancel, hold, update, retry,
+    dev, run, submit, ls, show, logs, cp, progress, wait, cancel, hold, update, retry,
     worker, master, planner, backup, restore, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
