@@ -22,6 +22,7 @@ STUB_MODULES = (
     "ganger_planner.health",
     "ganger_worker.heartbeat",
     "ganger_worker.reporter",
+    "ganger_worker.serving",
     "ganger_worker.session",
     "ganger_worker.shipper",
 )

@@ -16,6 +16,7 @@ from ganger.cli import (
     backup,
     cancel,
     completion,
+    cp,
     dev,
     doctor,
     exits,
@@ -51,6 +52,7 @@ SECTIONS = {
         "show",
         "why",
         "logs",
+        "cp",
         "progress",
         "wait",
         "cancel",
@@ -169,7 +171,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, why, logs, progress, wait, cancel, hold, update, retry,
+    dev, run, submit, ls, show, why, logs, cp, progress, wait, cancel, hold, update, retry,
     worker, master, planner, backup, restore, doctor, completion, version,
 ):  # fmt: skip
     verb.add_to(app)

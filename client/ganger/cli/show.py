@@ -41,6 +41,9 @@ EVENT_COLUMNS = (
 )
 
 
+SHOWN_RESULT = 300  # columns of a result that a person sees
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(
@@ -79,7 +82,9 @@ def show(
 
     def document(row: TaskRow) -> Document:
         status = statuses[row.task.id]
-        return task_document(row.task, attempts=status.attempts, events=status.history)
+        return task_document(
+            row.task, attempts=status.attempts, events=status.history, outputs=status.outputs
+        )
 
     statuses = {status.task.id: status for status in found}
     rows = [
@@ -120,7 +125,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("finished", _moment(task.finished_ms, now_ms)),
         ("ran", ran_for(task, now_ms) if task.started_ms else ""),
     ]
-    render.show_facts(facts)
+    render.show_facts([*facts, *_outputs(status)])
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
@@ -161,6 +166,25 @@ def _array(task: Task) -> list[tuple[str, str]]:
             "" if array.max_fails is None else f"{array.max_fails}: with more, the rest is not run",
         ),
         ("retry of", str(array.retry_of or "")),
+    ]
+
+
+def _outputs(status: TaskStatus) -> list[tuple[str, str]]:
+    """What was published, how to get it, and what was left out."""
+    from ganger.build import policy_name
+
+    task, outputs = status.task, status.outputs
+    count = len(outputs.files)
+    files = (
+        f"{count} file{'' if count == 1 else 's'}, {size(outputs.size)}: ganger cp {task.label}: DEST"
+        if count
+        else ""
+    )
+    return [
+        ("publishes", "" if task.spec.publish == "ON_SUCCESS" else policy_name(task.spec.publish)),
+        ("result", cut(clean(task.result), SHOWN_RESULT)),
+        ("outputs", files),
+        *(("", clean(note)) for note in outputs.notes),
     ]
 
 

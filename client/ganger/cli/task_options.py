@@ -82,6 +82,13 @@ LostPolicy = Annotated[
         metavar="POLICY",
     ),
 ]
+PublishPolicy = Annotated[
+    str,
+    typer.Option(
+        help="When what it leaves in $GANGER_OUTPUT_DIR is kept for you: on-success, always or never.",
+        metavar="POLICY",
+    ),
+]
 
 
 At = Annotated[
@@ -208,6 +215,7 @@ def _read(
     deadline: Deadline = "0",
     warn: Warn = "",
     on_dependency_failure: DependencyPolicy = "skip",
+    publish: PublishPolicy = "on-success",
 ) -> Asked:
     return Asked(
         command,
@@ -233,6 +241,7 @@ def _read(
             "deadline": deadline,
             "warn": warn,
             "on_dependency_failure": on_dependency_failure,
+            "publish": publish,
         },
         after,
     )
