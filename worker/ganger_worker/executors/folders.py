@@ -22,6 +22,9 @@ CLOCK_STEP_NS = 20_000_000  # a file system's time stamps are this coarse at the
 
 _FOLDERS = ("work", "outputs")
 _STREAMS = ("stdout", "stderr")
+_SCRIPT = (
+    "script"  # the text of a batch script, which the task's own shell wrote there (ganger.slurm.prelude)
+)
 _ALL = {*_FOLDERS, *_STREAMS}
 
 _Look = tuple[int, int, int, int]
@@ -123,8 +126,8 @@ def _empty(path: str) -> bool:
 
 
 def _remove(place: str) -> None:
-    """Remove the streams, and the folders that are empty."""
-    for name in _STREAMS:
+    """Remove the streams and the script, and the folders that are empty."""
+    for name in (*_STREAMS, _SCRIPT):
         with contextlib.suppress(OSError):  # never made
             os.unlink(f"{place}/{name}")
     for path in (*(f"{place}/{name}" for name in _FOLDERS), place):
