@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ganger.slurm.command_line import did_you_mean
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import OutcomeKind, Task
 
 # Slurm has words for less: what a worker has but does not run yet counts as what it soon is, for programs that wait
@@ -75,6 +76,8 @@ def reason(task: Task, *, limited: bool = False) -> str:
 
     It is `limited` when as many elements of its array run as may.
     """
+    if task.state is TaskState.SKIPPED:
+        return "DependencyNeverSatisfied"
     state = slurm_state(task)
     if state != "PENDING":
         return _ENDS.get(state, "None")

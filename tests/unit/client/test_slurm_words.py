@@ -49,6 +49,7 @@ def a_job(state: TaskState = TaskState.RUNNING, **changes: object) -> Job:
         (TaskState.CANCELLED, "CANCELLED"),
         (TaskState.TIMED_OUT, "TIMEOUT"),
         (TaskState.EXPIRED, "DEADLINE"),
+        (TaskState.SKIPPED, "CANCELLED"),
     ],
 )
 def test_a_state_in_slurm_s_word(state: TaskState, word: str) -> None:
@@ -78,6 +79,7 @@ def test_ends() -> None:
         assert (slurm_state(task), exit_code(task)) == (word, code)
     assert reason(a_job(TaskState.FAILED, outcome=kinds[2][0]).task) == "NodeDown"
     assert reason(a_job(TaskState.TIMED_OUT).task) == "TimeLimit"
+    assert reason(a_job(TaskState.SKIPPED).task) == "DependencyNeverSatisfied"
     assert exit_code(a_job().task) == "0:0"
 
 
