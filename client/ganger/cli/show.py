@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganger.documents import Document
     from ganger_core.domain.task import Attempt, Event, Task, TaskSpec
 
+MOST_ENV = 20  # variables that are shown one by one
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
     Column("WORKER", least=8),
@@ -105,9 +106,9 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
-        ("command", clean(shlex.join(spec.command))),
+        ("command", clean(_command(spec))),
         ("folder", clean(spec.workdir) or "a fresh one per attempt"),
-        *(("env", clean(f"{name}={value}")) for name, value in spec.env),
+        *_env(task),
         *_array(task),
         ("needs", needs),
         ("priority", str(spec.priority)),
@@ -132,6 +133,22 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     if status.history:
         render.say()
         render.show_table(EVENT_COLUMNS, [_event_cells(event) for event in status.history])
+
+
+def _command(spec: TaskSpec) -> str:
+    from ganger.slurm.prelude import script_of
+
+    script = script_of(spec.command)
+    return (
+        shlex.join(spec.command) if script is None else f"batch script {shlex.join((script[0], *script[2]))}"
+    )
+
+
+def _env(task: Task) -> list[tuple[str, str]]:
+    env = task.spec.env
+    if len(env) > MOST_ENV:  # a batch script has the whole environment of who submitted it
+        return [("env", f"{len(env)} variables: ganger show {task.label} -o json")]
+    return [("env", clean(f"{name}={value}")) for name, value in env]
 
 
 def _what_it_is(task: Task) -> list[tuple[str, str]]:

@@ -261,6 +261,20 @@ def read_after(client: Client, texts: Iterable[str]) -> list[Dependency]:
     return list(found)
 
 
+REPEATED = ("env", "label", "after")  # parameters that may be given several times
+
+
+def task_parameters() -> frozenset[str]:
+    """The names of the parameters that say something of a task, beside its command."""
+    return frozenset(inspect.signature(_read).parameters) - {"command"}
+
+
+def read_options(given: Mapping[str, Any]) -> TaskOptions:
+    """The options of a task but `after` where only these parameters of a command line are given. Raises `Invalid`."""
+    known = {name: value for name, value in given.items() if name in task_parameters()}
+    return _read(["true"], **{**{name: [] for name in REPEATED}, **known}).given
+
+
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:
     """The task's environment from `NAME=VALUE` and `NAME`; the latter is copied from `env`. Raises `Invalid`."""
     from ganger_core.domain.errors import Invalid

@@ -24,6 +24,7 @@ CLOCK_STEP_NS = 20_000_000  # a file system's time stamps are this coarse at the
 
 _FOLDERS = ("work", "outputs")
 _STREAMS = ("stdout", "stderr")
+_SCRIPT = "script"  # of a batch script, which the task's own shell wrote there (ganger.slurm.prelude)
 _ALL = {*_FOLDERS, *_STREAMS}
 _POLICY = "publish"  # beside them where outputs are not published on success, as mostly; outlives the worker
 
@@ -152,8 +153,8 @@ def _empty(path: str) -> bool:
 
 
 def _remove(place: str) -> None:
-    """Remove the streams, and the folders that are empty."""
-    for name in (*_STREAMS, _POLICY):
+    """Remove the streams and the script, and the folders that are empty."""
+    for name in (*_STREAMS, _SCRIPT, _POLICY):
         with contextlib.suppress(OSError):  # never made
             os.unlink(f"{place}/{name}")
     for path in (*(f"{place}/{name}" for name in _FOLDERS), place):
