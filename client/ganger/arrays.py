@@ -117,7 +117,9 @@ class ArrayClient:
         elif spec.after:
             found, _ = fetch(self._calls, list({each.task_id for each in spec.after}))
             going_on = {task_id for task_id, task in found.items() if not task.is_final}
-            spec = replace(spec, after=tuple(each for each in spec.after if each.task_id in going_on))
+            # Element by element there is nothing left to wait for: what is tried again has had its turn.
+            left = [each for each in spec.after if each.task_id in going_on and each.kind != "EACH"]
+            spec = replace(spec, after=tuple(left))
         return spec
 
 

@@ -81,8 +81,9 @@ def task_spec(
 
     `after` are ids of tasks to wait for until they have succeeded, or pairs such as ("any", 41): "any" waits until it
     is over, "fail" until it has failed, "start" until it has begun to run. An array has succeeded when all its elements
-    have. Once one of them cannot come to that any more, `on_dependency_failure` counts: "skip" ends the task as
-    SKIPPED, "hold" holds it, "run" runs it all the same, "fail" fails it.
+    have; with "each" every element of an array waits for that with its index of another. Once one of them cannot come
+    to that any more, `on_dependency_failure` counts: "skip" ends the task as SKIPPED, "hold" holds it, "run" runs it
+    all the same, "fail" fails it.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")

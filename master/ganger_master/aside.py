@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from math import inf
 
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.task import NO_WAITS, Waits
 
 OUTDATED_KEPT = 1_000  # entries of what is not aside any more, before they are dropped
@@ -66,5 +67,9 @@ class Aside:
 
 
 def ready_ms(waits: Waits) -> float:
-    """From when on this may be in line (Unix ms): 0 for at once, infinity while it is held or waits for other tasks."""
-    return inf if waits.held_by or waits.after else waits.until_ms
+    """From when on this may be in line (Unix ms): 0 for at once, infinity while it is held or waits for other tasks.
+
+    What waits element by element does so in its elements.
+    """
+    others = waits.after and any(each.kind is not DependencyKind.EACH for each in waits.after)
+    return inf if waits.held_by or others else waits.until_ms

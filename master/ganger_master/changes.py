@@ -17,6 +17,8 @@ from ganger_core.domain.task import (
     TaskSpec,
     WorkerProfile,
 )
+from ganger_master.dependents import Due, Scan
+from ganger_master.elements import ElementStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Submit:
 class SubmitArray:
     """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
 
-    `known` is as for `Submit`.
+    `known` is as for `Submit`; of arrays among these that it waits for element by element, `states` are those of their
+    elements.
     """
 
     request: Request
@@ -52,6 +55,7 @@ class SubmitArray:
     array: Array
     items: Items | None = None
     known: Mapping[int, Task] = field(default_factory=dict)
+    states: Mapping[int, ElementStates] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +307,7 @@ class Change:
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
-    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
+    due: list[Due | Scan] = field(default_factory=list)  # who is to hear how others stand
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""

@@ -28,6 +28,7 @@ from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
 MIN_RUNS = 16  # of tasks that ask for the same: where little is free, a plan for many others costs more than it gives
+MOST_PARTS = 20  # of those that wait for what is over, that are told so before what is in line is planned
 NONE = Admitted((), ())
 
 _log = get_logger()
@@ -70,8 +71,12 @@ class Cycle:
     def run_once(self) -> CycleResult:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
-        while self._engine.look(is_due):  # a part at a time: others get the lock in between
-            self._engine.apply((), now)
+        for _ in range(MOST_PARTS):
+            if not self._engine.look(is_due):
+                break
+            self._engine.apply(
+                (), now
+            )  # which wakes the queue if there is more: others get the lock in between
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
         self._welcome(fleet)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import LaneKey, Task
@@ -288,7 +289,8 @@ class TaskQueue:
     def _push_array_locked(self, task: Task) -> None:
         assert task.array is not None, task
         self._aside.put(task.id, task.waits)
-        if task.array.closed is None and task.id not in self._arrays:
+        one_by_one = any(each.kind is DependencyKind.EACH for each in task.waits.after)  # as they get records
+        if task.array.closed is None and task.id not in self._arrays and not one_by_one:
             self._push_rest_locked(task, BucketKey.of(task))
 
     def _take_out_locked(self, task_id: int) -> bool:

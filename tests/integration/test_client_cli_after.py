@@ -16,7 +16,7 @@ from ganger_core.domain.task import Outcome, OutcomeKind, Waits
 from testkit.client_cli import Cli
 from testkit.client_master import ScriptedMaster
 
-OK, ANY, FAIL, START = DependencyKind
+OK, ANY, FAIL, START, EACH = DependencyKind
 WHY = '1 "prep" failed with exit code 3; 2 was skipped for it'
 
 
@@ -45,7 +45,7 @@ def test_what_to_wait_for_is_named_like_tasks_everywhere(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start"),
+        (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start, each"),
         (("--after", "x"), "'x' is not a task id"),
         (("--on-dependency-failure", "cry"), "on_dependency_failure: 'cry' is none of skip, hold, run, fail"),
     ],
@@ -101,6 +101,15 @@ def test_what_was_skipped_can_be_retried_and_does_not_wait_for_what_is_over(cli:
     master.tasks[5] = waits
     assert "waits for  3" in cli("show", "5").out
     master.end(5, outcome=Outcome(OutcomeKind.CANCELLED))
+    cli("submit", "--array", "0-1", "--after", "each:3", "--after", "3", "--", "true")
+    assert master.tasks[6].spec.after == (Dependency(3, EACH), Dependency(3))
+    for element in (7, 8):
+        master.run(element)
+        master.end(element, 1)
+    with master.changed:
+        master.change(6, state=TaskState.FAILED)
+    assert cli("retry", "6").code == 0
+    assert master.tasks[9].spec.after == (Dependency(3),)
     assert cli("retry", "5", "--cancelled").code == 0
-    assert master.tasks[6].spec.after == (Dependency(3),)  # which goes on still
+    assert master.tasks[12].spec.after == (Dependency(3),)  # which goes on still
     assert master.tasks[2].state is TaskState.SKIPPED

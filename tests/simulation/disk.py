@@ -14,6 +14,7 @@ from pathlib import Path
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
 from ganger_master import settling
 from ganger_master.arrays import element
+from ganger_master.elements import ElementStates
 from ganger_master.state import State
 from ganger_master.store import reader
 from ganger_master.store.database import open_writer
@@ -78,7 +79,7 @@ class Disk:
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
-        settling.load(state, self.task)
+        settling.load(state, self.task, self.element_states)
         return state
 
     def close(self) -> None:
@@ -92,6 +93,15 @@ class Disk:
             if array.array and array.id < task_id <= array.id + len(array.array):
                 return element(array, task_id - array.id - 1, None)
         return None
+
+    def element_states(self, array: Task) -> ElementStates:
+        """As `StoreReader.element_states`."""
+        assert array.array is not None
+        states = ElementStates(len(array.array))
+        for task in self.tasks.values():
+            if task.array_id == array.id:
+                states[task.id - array.id - 1] = task.state
+        return states
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """As `StoreReader.attempts`."""

@@ -46,11 +46,12 @@ SEED = {
     "elements behind others": 1,
     "element begins again": 1,
     "cancelled rest still waits": 25,
-    "hold is only noted": 3,
+    "hold is only noted": 2,
     "what is after others runs at once": 2,
-    "ends are not looked for at the start": 12,
-    "any end will do": 2,
-    "unbegun elements end unheard": 89,
+    "ends are not looked for at the start": 26,
+    "any end will do": 12,
+    "unbegun elements end unheard": 25,
+    "elements that are over already are not looked for": 2,
 }
 """The seed that shows a bug. What changes the course of events may move it: then `--bugs` says where it went."""
 MOST_SEEDS = 60
@@ -87,7 +88,7 @@ def test_no_seed_breaks_an_invariant(first: int) -> None:
             checks[kind]
             for kind in (
                 *("starts", "finals", "commits", "states", "lost", "elements", "arrays"),
-                *("after others", "skipped", "held for another"),
+                *("after others", "skipped", "held for another", "element by element"),
                 *LANES,
             )
         )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
-from ganger_core.domain.dependency import Dependency
+from ganger_core.domain.dependency import Dependency, DependencyKind
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
@@ -148,8 +148,10 @@ def check_after(after: Sequence[Dependency], field: str = "after") -> None:
         raise Invalid(f"{field} names a task twice", field=field)
 
 
-def check_order(specs: Sequence[TaskSpec], field: str = "specs") -> None:
-    """Tasks of one call may be after each other (-1 is the first), but not in a circle."""
+def check_order(specs: Sequence[TaskSpec], field: str = "specs", *, is_array: bool = False) -> None:
+    """Tasks of one call may be after each other (-1 is the first), but not in a circle; arrays element by element."""
+    if not is_array and any(each.kind is DependencyKind.EACH for spec in specs for each in spec.after):
+        raise Invalid("after: each goes element by element, and this is no array", field="after")
     if not any(each.task_id < 0 for spec in specs for each in spec.after):  # nearly always
         return
     graph: dict[int, list[int]] = {}

@@ -24,7 +24,7 @@ from testkit.builders import a_spec, a_worker, ended, started
 from testkit.one_thread import OneThreadMaster
 
 WORKER = a_worker("w1", cpus=64, slots=64)
-OK, ANY, FAIL, START = DependencyKind
+OK, ANY, FAIL, START, EACH = DependencyKind
 SKIP, HOLD, RUN, AS_FAILURE = OnDependencyFailure
 PENDING, RUNNING, SUCCEEDED, FAILED = (
     TaskState.PENDING,
@@ -103,7 +103,7 @@ FINALS = {
 }
 
 
-@pytest.mark.parametrize("kind", DependencyKind)
+@pytest.mark.parametrize("kind", FINALS)
 def test_what_is_judged_is_the_final_state(kind: DependencyKind) -> None:
     for upstream in TaskState:
         waits = Verdict.WAITS if upstream not in TASK_FINAL else Verdict.NEVER
