@@ -42,7 +42,7 @@ def task_document(
         "held_by": task.waits.held_by or None,
         "after": [dependency_document(each) for each in spec.after],
         "on_dependency_failure": spec.on_dependency_failure.value,
-        "waits_for": [each.task_id for each in task.waits.after],
+        "waits_for": [] if task.is_final else [each.task_id for each in task.waits.after],
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,

@@ -28,7 +28,7 @@ from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
 MIN_RUNS = 16  # of tasks that ask for the same: where little is free, a plan for many others costs more than it gives
-MOST_PARTS = 20  # of those that wait for what is over, that are told so before what is in line is planned
+MOST_PARTS = 40  # of those that wait for what is over, that are told so before what is in line is planned
 NONE = Admitted((), ())
 
 _log = get_logger()

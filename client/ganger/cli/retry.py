@@ -38,7 +38,7 @@ def retry(
 
     The elements keep their indices, their lines or values, and the limits of their array, which must be over;
     elements that are named one by one need only be over themselves. What a task was to run after and is over
-    is not waited for again: --after names what to wait for instead, such as the new id of what had failed.
+    is not waited for again, unless it is named here, too: then its new task is. --after names others instead.
     """
     from ganger_core.domain.errors import Conflict, Invalid, NotFound
 
@@ -46,9 +46,13 @@ def retry(
     refused = False
     with session_of(context).client() as client:
         wanted = read_after(client, after) or None
-        for task_id, indices in by_array(named_ids(client, ids)).items():
+        news: dict[int, int] = {}
+        for task_id, indices in sorted(
+            by_array(named_ids(client, ids)).items()
+        ):  # first what others are after
             try:
-                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted)
+                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted, again=news)
+                news[task_id] = new_id
                 again[new_id] = _said(client, new_id, task_id)
             except (Conflict, Invalid, NotFound) as error:
                 tell(explain(error))

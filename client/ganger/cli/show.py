@@ -76,7 +76,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
         ("after", _after(spec)),
-        ("waits for", ", ".join(str(each.task_id) for each in task.waits.after)[:60]),
+        ("waits for", _waits_for(task)),
         ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
         ("owner", clean(task.owner)),
@@ -148,6 +148,12 @@ def _after(spec: TaskSpec) -> str:
         return ""
     said = [f"{each.task_id} ({each.kind.lower()})" for each in spec.after]
     return cut(f"{', '.join(said)}; otherwise: {spec.on_dependency_failure.lower()}", 80)
+
+
+def _waits_for(task: Task) -> str:
+    """What has not come yet of that which it is to run after."""
+    left = () if task.is_final else task.waits.after
+    return cut(", ".join(str(each.task_id) for each in left), 60)
 
 
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:
