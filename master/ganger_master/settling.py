@@ -17,7 +17,7 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.dependency import DependencyKind, OnDependencyFailure, Verdict, judge
 from ganger_core.domain.errors import NotFound, Unavailable
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import NO_WAITS, Task, TaskSpec
+from ganger_core.domain.task import NO_WAITS, Outcome, OutcomeKind, Task, TaskSpec
 from ganger_master.arrays import all_waits, close, element, find, shown
 from ganger_master.changes import Change, Enqueue
 from ganger_master.dependents import Due, Scan
@@ -160,11 +160,8 @@ def load(state: State, stored: Callable[[int], Task | None], states: Callable[[T
     for task in [each for each in state.tasks.values() if each.waits.after]:
         _note_waits(state, task)
     for task_id in state.dependents.upstreams():
-        found = find(state, task_id) or stored(task_id)
-        if found is None:
-            raise ValueError(f"a task waits for task {task_id}, which is not there")
-        task = shown(found, state)
-        for waiting in state.dependents.each(task_id):
+        task = shown(find(state, task_id) or stored(task_id) or _forgotten(task_id), state)
+        for waiting in state.dependents.each(task_id) if task.array is not None else ():
             live = state.arrays.is_live(task_id)
             stand = state.arrays.get(task_id).states if live else states(task)
             state.dependents.due.append(Scan(waiting, task, stand))
@@ -172,6 +169,14 @@ def load(state: State, stored: Callable[[int], Task | None], states: Callable[[T
             state.dependents.over(task, has_begun(task))
         elif has_begun(task):
             state.dependents.begun(task)
+
+
+def _forgotten(task_id: int) -> Task:
+    """What is over, and was forgotten since: an array that waited for it element by element may go on for long."""
+    ended = Outcome(OutcomeKind.LOST, message="it is forgotten")
+    return Task(
+        task_id, "", TaskSpec(("",)), TaskState.FAILED, submitted_ms=0, reason=ended.message, outcome=ended
+    )
 
 
 def is_due(state: State) -> bool:

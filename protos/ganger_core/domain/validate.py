@@ -38,6 +38,7 @@ MAX_ENV_BYTES = 128 * 1024
 MAX_NAME = 128
 MAX_PATH = 4095
 MAX_AFTER = 1_000  # tasks to wait for; more are an array
+MOST_AFTER = 20_000  # of all tasks of one call
 MAX_TEXT = 4096  # characters of a message for people
 MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
@@ -152,6 +153,11 @@ def check_order(specs: Sequence[TaskSpec], field: str = "specs", *, is_array: bo
     """Tasks of one call may be after each other (-1 is the first), but not in a circle; arrays element by element."""
     if not is_array and any(each.kind is DependencyKind.EACH for spec in specs for each in spec.after):
         raise Invalid("after: each goes element by element, and this is no array", field="after")
+    named = sum([len(spec.after) for spec in specs])
+    if named > MOST_AFTER:
+        raise Invalid(
+            f"{field}: after names {named} tasks in one call; at most {MOST_AFTER} are allowed", field=field
+        )
     if not any(each.task_id < 0 for spec in specs for each in spec.after):  # nearly always
         return
     graph: dict[int, list[int]] = {}

@@ -382,6 +382,7 @@ def test_tasks_of_one_call_may_be_after_each_other(master: OneThreadMaster) -> N
     [
         ([after(-1)], "specs: tasks wait for each other: -1 before -1"),
         ([a_spec(), after(-3)], r"specs\[1\].after names the task -3 of this call, which has 2"),
+        ([after(*range(1, 1001))] * 21, "specs: after names 21000 tasks in one call; at most 20000"),
         (
             [after(-2, name="a"), after(-3), after(-1, 7)],
             'specs: tasks wait for each other: -1 "a" before -3 before -2 before -1 "a"',

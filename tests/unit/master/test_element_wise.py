@@ -13,7 +13,7 @@ from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependen
 from ganger_core.domain.errors import Unavailable
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import AttemptRef, TaskSpec
-from ganger_master.changes import Request, SubmitArray, Update
+from ganger_master.changes import Forget, Request, SubmitArray, Update
 from ganger_master.settling import root, why_it_waits
 from ganger_master.store.reader import StoreReader
 from testkit.builders import a_spec, a_worker, ended, started
@@ -214,6 +214,22 @@ def test_an_array_that_is_over_is_known_by_what_the_call_found(master: OneThread
     assert cycle(master) == [then + 1]
     assert states(master, then) == [TaskState.SCHEDULED, SKIPPED, SKIPPED]
     assert root(master.task(then + 2)) == f"{first}.3 failed with exit code 2"
+
+
+def test_what_is_waited_for_may_be_forgotten_when_it_is_over(
+    master: OneThreadMaster, tmp_path: Path, clock: ManualClock
+) -> None:
+    first = master.submit_array(a_spec(), an_array(2))
+    then = master.submit_array(each(first), an_array(2))
+    cycle(master)
+    end(master, first + 1, first + 2)
+    assert cycle(master) == [then + 1, then + 2]
+    master.apply(Forget(task_ids=(first, first + 1, first + 2)))
+    end(master, then + 1)
+    master.kill()
+    again = OneThreadMaster(tmp_path, clock)
+    end(again, then + 2)
+    assert again.task(then).state is SUCCEEDED
 
 
 def test_an_array_that_has_succeeded_is_not_waited_for(master: OneThreadMaster) -> None:
