@@ -209,6 +209,9 @@ def _scan(state: State, rules: Rules, scan: Scan, now: Instant) -> Change:
     """The next element that is over is told to the one that is after it."""
     array, states = scan.upstream, scan.states
     assert array.array is not None, array
+    waiting = state.tasks.get(scan.task_id)
+    if waiting is None or waiting.is_final:
+        scan.position = len(states)
     last = min(len(states), scan.position + SCANNED_AT_ONCE)
     while scan.position < last:
         position = scan.position
