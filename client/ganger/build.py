@@ -83,7 +83,7 @@ def task_spec(
     is over, "fail" until it has failed, "start" until it has begun to run. An array has succeeded when all its elements
     have; with "each" every element of an array waits for that with its index of another. Once one of them cannot come
     to that any more, `on_dependency_failure` counts: "skip" ends the task as SKIPPED, "hold" holds it, "run" runs it
-    all the same, "fail" fails it.
+    all the same, "fail" fails it; an outcome of the kind SKIPPED says that it never ran.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
