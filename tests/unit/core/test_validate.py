@@ -11,13 +11,16 @@ import pytest
 
 from ganger_core.domain import parse
 from ganger_core.domain import validate as v
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.labels import MAX_LABEL_VALUE, MAX_LABELS
 from ganger_core.domain.plan import Fleet, ShapeDemand, Snapshot
 from ganger_core.domain.resources import MAX_AMOUNT, Resources
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.task import (
     LOG_TAIL_BYTES,
     AttemptRef,
+    Limits,
     LogChunk,
     LogStream,
     Outcome,
@@ -113,6 +116,30 @@ def test_a_good_spec_passes() -> None:
         ({"priority": -1}, "priority"),
         ({"priority": 101}, "priority"),
         ({"priority": 2**64}, "priority"),
+        ({"not_before_ms": -1}, "not_before_ms"),
+        ({"not_before_ms": 2**63}, "not_before_ms"),
+        ({"deadline_ms": -1}, "deadline_ms"),
+        ({"deadline_ms": v.LATEST_MS + 1}, "deadline_ms"),
+        ({"retry": Retry(-1)}, "retry.limit"),
+        ({"retry": Retry(v.MAX_RETRIES + 1)}, "retry.limit"),
+        ({"retry": Retry(1, (0,))}, "retry.on"),
+        ({"retry": Retry(1, (256,))}, "retry.on"),
+        ({"retry": Retry(1, (2, 1))}, "retry.on"),
+        ({"retry": Retry(1, (), (1,) * 100_000)}, "retry.never_on"),
+        ({"retry": Retry(1, backoff_s=math.nan)}, "retry.backoff_s"),
+        ({"retry": Retry(1, backoff_s=-1.0)}, "retry.backoff_s"),
+        ({"retry": Retry(1, backoff_s=math.inf)}, "retry.backoff_s"),
+        ({"after": (Dependency(0),)}, "after"),
+        ({"after": (Dependency(2**63),)}, "after"),
+        ({"after": (Dependency(1), Dependency(1))}, "after"),
+        ({"after": tuple(map(Dependency, range(1, v.MAX_AFTER + 2)))}, "after"),
+        ({"limits": Limits(run_s=math.nan)}, "limits.run_s"),
+        ({"limits": Limits(10, warn_s=math.nan, warn_signal=10)}, "limits.warn_s"),
+        ({"limits": Limits(10, warn_s=10, warn_signal=10)}, "limits.warn_s"),
+        ({"limits": Limits(10, warn_s=0, warn_signal=10)}, "limits.warn_s"),  # a signal at no time
+        ({"limits": Limits(10, warn_s=-1, warn_signal=10)}, "limits.warn_s"),
+        ({"limits": Limits(10, warn_s=1)}, "limits.warn_signal"),
+        ({"limits": Limits(10, warn_s=1, warn_signal=65)}, "limits.warn_signal"),
     ],
 )
 def test_a_wrong_spec_is_refused_naming_the_field(change: dict[str, Any], field: str) -> None:
