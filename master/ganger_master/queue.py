@@ -85,6 +85,7 @@ class TaskQueue(QueueReads):
     def close_array(self, array_id: int, *, over: bool = False) -> None:
         """The elements of this array that have no record wait no more; of one that is over nothing is remembered."""
         with self._mutex:
+            self._late.drop(array_id)
             if over:
                 self._rooms.pop(array_id, None)
                 self._aside.drop(array_id)
@@ -92,7 +93,6 @@ class TaskQueue(QueueReads):
             if key is None:
                 return
             self._array_ids.remove(array_id)
-            self._late.drop(array_id)
             bucket = self._buckets.get(key)
             if bucket is not None:
                 bucket.set_rest(range(0))

@@ -186,7 +186,8 @@ class Followers:
 
 def dependents_add_up(state: State) -> None:
     """Whoever waits for others will hear of them: the master remembers it, or it is due."""
-    heard = {(task_id, upstream) for upstream, of in state.dependents._of.items() for task_id in of}
+    waiting = state.dependents._of.items()
+    heard = {(task_id, upstream) for upstream, of in waiting for ids in of.values() for task_id in ids}
     heard |= {
         (n, due.upstream.id) for due in state.dependents.due if isinstance(due, Due) for n in due.waiting
     }

@@ -9,6 +9,7 @@ import pytest
 
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.dependency import Dependency, DependencyKind
 from ganger_core.domain.errors import Conflict
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import AttemptRef, Limits, Report, ReportKind
@@ -163,6 +164,18 @@ def test_an_array_that_is_over_leaves_nothing_in_the_queue(master: OneThreadMast
     array_id = master.submit_array(replace(a_spec(), hold=True), an_array("0-2", 1))
     master.cancel(array_id)
     assert (master.queue._rooms, array_id in master.queue._aside) == ({}, False)
+
+
+def test_no_moment_is_remembered_of_an_array_that_is_over_and_waited_by_its_elements(
+    master: OneThreadMaster, clock: ManualClock
+) -> None:
+    other = master.submit_array(replace(a_spec(), hold=True), an_array())
+    spec = replace(a_spec(), limits=Limits(queue_s=5), after=(Dependency(other, DependencyKind.EACH),))
+    array_id = master.submit_array(spec, an_array())
+    clock.advance(6)
+    master.run_cycle()
+    assert master.task(array_id).is_final
+    assert master.queue._late._moments == {}
 
 
 @pytest.mark.parametrize(
