@@ -7,7 +7,7 @@ from collections import Counter
 
 from ganger_core.domain.array import Items
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import Outcome, Task
+from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
 NO_CODE = 125  # what an end without an exit code counts as, beside those that have one
 
@@ -126,4 +126,6 @@ class Arrays:
 
 
 def _code(outcome: Outcome) -> int:
+    if outcome.kind is OutcomeKind.SKIPPED:
+        return 0  # it failed for another, and what failed by itself says more
     return NO_CODE if outcome.exit_code is None else outcome.exit_code

@@ -9,6 +9,7 @@ import pytest
 
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import AttemptRef, Limits, Report, ReportKind
@@ -19,6 +20,7 @@ from testkit.one_thread import OneThreadMaster
 
 WORKER = a_worker("w1", cpus=1)
 PENDING, STOPPING, FAILED = TaskState.PENDING, TaskState.STOPPING, TaskState.FAILED
+SKIPPED = TaskState.SKIPPED
 AGAIN = replace(a_spec(), retry=Retry(limit=2, backoff_s=0))
 
 
@@ -106,3 +108,35 @@ def test_a_queue_limit_counts_until_the_first_start_also_where_a_later_try_did_n
     master.report(WORKER, Report(AttemptRef(task_id, 2), ReportKind.REJECTED, message="full"))
     master.run_cycle()
     assert master.task(task_id).state is PENDING
+
+
+def test_an_array_that_failed_for_another_has_not_begun_whoever_asks_and_when(
+    master: OneThreadMaster,
+) -> None:
+    fails, start = OnDependencyFailure.FAIL, DependencyKind.START
+    first = master.submit(a_spec())
+    spec = replace(a_spec(), after=(Dependency(first, DependencyKind.FAIL),), on_dependency_failure=fails)
+    array_id = master.submit_array(spec, Array(Indices.parse("0-2")))
+    update(master, array_id + 1, priority=60)  # it has a record
+    early = master.submit(replace(a_spec(), after=(Dependency(array_id, start),)))
+    master.report(WORKER, ended(run_next(master, first)))
+    assert [master.task(each).state for each in (array_id, array_id + 1, early)] == [FAILED, FAILED, SKIPPED]
+    late = master.submit(replace(a_spec(), after=(Dependency(array_id, start),)))
+    assert master.task(late).state is SKIPPED
+
+
+def test_an_array_of_which_one_failed_by_itself_and_another_for_others_has_begun(
+    master: OneThreadMaster,
+) -> None:
+    array, fails = Array(Indices.parse("0-1")), OnDependencyFailure.FAIL
+    first = master.submit_array(a_spec(priority=60), array)
+    spec = replace(a_spec(), after=(Dependency(first, DependencyKind.EACH),), on_dependency_failure=fails)
+    second = master.submit_array(spec, array)
+    master.report(WORKER, ended(run_next(master, first + 1), 4))
+    master.report(WORKER, ended(run_next(master, first + 2)))
+    master.report(WORKER, ended(run_next(master, second + 2), 3))
+    over = master.task(second)
+    assert over.outcome is not None
+    assert (over.state, over.outcome.exit_code) == (FAILED, 3)
+    late = master.submit(replace(a_spec(), after=(Dependency(second, DependencyKind.START),)))
+    run_next(master, late)
