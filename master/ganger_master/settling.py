@@ -107,7 +107,8 @@ def _states_of(state: State, stored: Mapping[int, ElementStates], array: Task) -
 def has_begun(state: State, task: Task) -> bool:
     """Whether it has a process or had one; of an array, with its present counts, whether an element has."""
     if task.array is None:
-        return bool(task.started_ms)
+        newest = state.attempts.get(task.id)  # of one that waits again, the one before
+        return bool(task.started_ms or task.crashes or (newest and newest.started_ms))
     worst = state.arrays.get(task.id).worst if state.arrays.is_live(task.id) else task.outcome
     counts = dict(task.array.counts)
     if worst is None or worst.kind is OutcomeKind.SKIPPED:
