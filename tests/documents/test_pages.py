@@ -1,0 +1,37 @@
+"""This module plays README.md and docs/ on real clusters: what they show is what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from documents.__main__ import PAGES, shows_commands
+from documents.pages import unrun
+from documents.play import play
+from documents.shell import ROOT, a_command_server, a_terminal
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    with a_command_server() as programs:
+        yield programs
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("page", [page for page in PAGES if shows_commands(page)], ids=named)
+def test_what_a_page_shows_is_what_comes_out(page: Path, programs: Path) -> None:
+    with a_terminal(programs) as terminal:
+        differences = list(map(str, play(page.read_text(encoding="utf-8"), terminal)))
+    assert not differences, "run `make docs` and look at what it changed\n" + "\n".join(differences)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_is_run_or_says_why_it_is_not(page: Path) -> None:
+    found = [f"{named(page)}:{line}: {fault}" for line, fault in unrun(page.read_text(encoding="utf-8"))]
+    assert not found, "\n" + "\n".join(found)
