@@ -81,6 +81,7 @@ diagrams: $(STAMP)  ## write the state diagrams of ARCHITECTURE.md again
 	$(BIN)/python tools/diagrams.py
 
 docs: $(STAMP)  ## write what the pages show again: outputs from real runs, references from the program (ARGS=README.md)
+	$(BIN)/python tools/references.py
 	PYTHONPATH=tests $(BIN)/python -m documents $(ARGS)
 
 constraints:  ## write constraints.txt again with the newest versions that fit (needs the network)
