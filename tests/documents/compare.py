@@ -1,7 +1,7 @@
 """This module compares what a page shows with what a command wrote, but for what differs at each run. Pure.
 
-Not compared are durations, dates and times of day, measured sizes such as `11.8GiB`, process ids, and how many spaces
-stand between two words. A line with nothing but `…` stands for any lines, and a line that ends with `…` was cut to fit.
+Not compared are durations, dates and times of day, measured sizes such as `11.8GiB`, process ids, and how wide the
+columns of a table are. A line with nothing but `…` stands for any lines, and a cell that ends with `…` was cut to fit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 
 MORE = "…"
+GAP = "  "  # between two columns; how wide it is depends on what stands in them
 VARIES = (
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", "DATE"),
     (r"\b\d\d:\d\d(?::\d\d)?(?:\.\d+)?\b", "DATE"),
@@ -27,7 +28,7 @@ def plain(line: str, varies: Sequence[str] = ()) -> str:
         line = re.sub(pattern, "VARIES", line)
     for pattern, name in VARIES:
         line = re.sub(pattern, name, line)
-    return " ".join(line.split())
+    return GAP.join(re.split(" {2,}", line.strip()))
 
 
 def agrees(
@@ -51,9 +52,14 @@ def agrees(
 
 
 def _same(shown: str, written: str) -> bool:
-    """Equal, or equal as far as both go where one was cut."""
+    """Equal, cell by cell; a cell that was cut is equal as far as it goes."""
+    left, right = shown.split(GAP), written.split(GAP)
+    return len(left) == len(right) and all(map(_same_cell, left, right))
+
+
+def _same_cell(shown: str, written: str) -> bool:
     if shown == written:
         return True
-    cut = [line.removesuffix(MORE).rstrip() for line in (shown, written) if line.endswith(MORE)]
+    cut = [cell.removesuffix(MORE).rstrip() for cell in (shown, written) if cell.endswith(MORE)]
     length = min(map(len, cut), default=0)
     return 0 < length < min(len(shown), len(written)) and shown[:length] == written[:length]

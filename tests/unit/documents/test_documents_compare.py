@@ -19,6 +19,7 @@ from documents.compare import agrees, plain
         ('"submitted_ms": 1795212345678', '"submitted_ms": 1895212345678'),
         ("asks for more th…", "asks for more than any…"),
         ("asks for more th…", "asks for more than any worker has"),
+        (" 1  sh -c ec…  FAILED     2s  exit 7", " 1  sh -c e…   FAILED  12.5s  exit 7"),
     ],
 )
 def test_what_differs_at_each_run_is_let_pass(shown: str, written: str) -> None:
@@ -36,6 +37,9 @@ def test_what_differs_at_each_run_is_let_pass(shown: str, written: str) -> None:
         ("asks for mor…", "waits for a place"),
         ("…", ""),
         ("0.9s", "–"),
+        ("sh -c ec…  FAILED", "sh -c e…  SUCCEEDED"),
+        ("train  1", "train  –  1"),
+        ("one two", "one  two"),
     ],
 )
 def test_anything_else_is_not(shown: str, written: str) -> None:
@@ -58,4 +62,4 @@ def test_a_page_may_say_what_else_varies_and_that_order_does_not_matter() -> Non
     assert agrees(["a", "b"], ["b", "a"], ordered=False)
     assert not agrees(["a", "b"], ["b", "a"])
     assert not agrees(["a", "b"], ["b", "b"], ordered=False)
-    assert plain("  a   b ") == "a b"
+    assert plain("  a   b c ") == "a  b c"

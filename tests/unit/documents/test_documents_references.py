@@ -11,11 +11,13 @@ from types import ModuleType
 
 import pytest
 
-from architecture.sources import ROOT, rooms
+from architecture.sources import ROOT, Source, rooms
 from documents.__main__ import PAGES
 from documents.mentions import fault, mentioned
+from documents.messages import is_said, quoted, said_in
 from documents.pages import blocks
 from ganger.cli import exits
+from ganger_core.domain.states import TaskState
 from ganger_core.settings import MasterSettings, WorkerSettings, load
 
 DOCS = ROOT / "docs"
@@ -102,3 +104,24 @@ def test_a_command_that_does_not_exist_is_found(command: str, wrong: str) -> Non
 def test_commands_are_found_in_text_and_not_in_blocks() -> None:
     text = "a `ganger ls` and `x`\n```\n`ganger no`\n```\n| `ganger run -- a\\|b` |\n"
     assert list(mentioned(text)) == [(1, "ganger ls"), (5, "ganger run -- a\\|b")]
+
+
+def test_every_message_of_the_troubleshooting_is_said_somewhere() -> None:
+    said = said_in(rooms())
+    messages = list(quoted((DOCS / "troubleshooting.md").read_text(encoding="utf-8")))
+    assert len(messages) > 20
+    assert [f"line {line}: {message}" for line, message in messages if not is_said(message, said)] == []
+
+
+def test_a_message_that_nobody_says_is_found() -> None:
+    said = said_in([Source.of("a.py", 'tell(f"no file {name!r}: "\n"look again")')])
+    assert is_said("no file …: look again", said)
+    assert is_said("look again", said)
+    assert not is_said("no folder …: look again", said)
+    assert not is_said("…", said)
+    assert list(quoted("| it says | b |\n| --- | --- |\n| code 1, `x y` | `z` |\n")) == [(3, "x y")]
+
+
+def test_the_concepts_name_every_state() -> None:
+    text = (DOCS / "concepts.md").read_text(encoding="utf-8")
+    assert [state.value for state in TaskState if not re.search(rf"\b{state.value}\b", text)] == []
