@@ -71,6 +71,8 @@ VARIABLES = (
     ("GANGER_ADDR", "the master that commands and `ganger.Client()` talk to; else the socket of the state folder"),
     ("GANGER_TOKEN_FILE", "the file with the token, for a master that is named by HOST:PORT"),
     ("GANGER_CONFIG", "the file of the settings, instead of `ganger.toml` in the state folder"),
+    ("GANGER_OUTPUT", "the form in which commands write results, as with `-o`: json, csv, …"),
+    ("GANGER_COMPLETE", "set by shells that ask what could come next; of no use otherwise"),
     ("GANGER_EXIT_ERROR", "the exit code of `run` and `wait` for a failure of Ganger's own, instead of 125"),
     ("GANGER_DEBUG", "1: an error in Ganger itself is shown with its traceback"),
     ("NO_COLOR", "anything: no colours on a terminal"),

@@ -36,11 +36,15 @@ _OVER = frozenset(map(convert.task_state_to_proto, TASK_FINAL))
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task, its attempts from the first to the newest, and the last event that this view contains."""
+    """A task, its attempts from the first to the newest, and the last event that this view contains.
+
+    `history` has its events that are still kept, at most the first thousand, where they were asked for.
+    """
 
     task: Task
     attempts: tuple[Attempt, ...]
     as_of_seq: int
+    history: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,20 @@ class TaskPage:
     rows: tuple[TaskRow, ...]
     next_token: str
     as_of_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """Which part of an attempt's output: the last `lines` of each stream, what came in the last `since_s` seconds."""
+
+    lines: int | None = None
+    since_s: float = 0.0
+    streams: tuple[LogStream, ...] = tuple(LogStream)
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it begins somewhere that only the master knows."""
+        return self.lines is not None or self.since_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +129,15 @@ class MasterCalls(ArrayCalls):
         answer = self._call(self._tasks.SubmitTasks, request)
         return range(answer.first_task_id, answer.first_task_id + answer.count)
 
-    def status(self, task_id: int, wait_s: float = 0.0) -> TaskStatus:
+    def status(self, task_id: int, wait_s: float = 0.0, *, history: bool = False) -> TaskStatus:
         """One task with its attempts; with `wait_s` when it is over, or after so many seconds."""
-        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s)
+        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s, history=history)
         answer = self._call(self._tasks.GetTaskStatus, request, CALL_TIMEOUT_S + wait_s)
         return TaskStatus(
             convert.task_from_proto(answer.task),
             tuple(map(convert.attempt_from_proto, answer.attempts)),
             answer.as_of_seq,
+            tuple(map(convert.event_from_proto, answer.history)),
         )
 
     def task_page(
@@ -200,17 +219,25 @@ class MasterCalls(ArrayCalls):
             told = [event for event in answer.events if not only_ends or event.state in _OVER]
             yield EventBatch(tuple(map(convert.event_from_proto, told)), answer.as_of_seq)
 
-    def read_logs(self, ref: AttemptRef, offsets: dict[LogStream, int], follow: bool) -> Iterator[LogChunk]:
-        """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes."""
+    def read_logs(
+        self, ref: AttemptRef, offsets: Mapping[LogStream, int], follow: bool, part: LogPart
+    ) -> Iterator[LogChunk]:
+        """One connection's share of an attempt's bytes from `offsets` on. Raises `grpc.RpcError` as it comes.
+
+        Of the end of a log, chunks without data come first, one for each stream: they tell where it begins.
+        """
         request = task_pb2.ReadLogsRequest(
             task_id=ref.task_id,
             token=ref.token,
-            stdout_offset=offsets[LogStream.STDOUT],
-            stderr_offset=offsets[LogStream.STDERR],
+            stdout_offset=offsets.get(LogStream.STDOUT, 0),
+            stderr_offset=offsets.get(LogStream.STDERR, 0),
             follow=follow,
+            last_lines=part.lines,
+            since_s=part.since_s,
+            streams=[convert.log_stream_to_proto(stream) for stream in part.streams],
         )
-        for part in self._stream(self._tasks.ReadLogs, request):
-            yield LogChunk(ref, convert.log_stream_from_proto(part.stream), part.offset, part.data)
+        for answer in self._stream(self._tasks.ReadLogs, request):
+            yield LogChunk(ref, convert.log_stream_from_proto(answer.stream), answer.offset, answer.data)
 
     def meet(self) -> None:
         """Make sure that a master is there that knows the caller; costs a call only before the first answer."""

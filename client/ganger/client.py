@@ -11,7 +11,7 @@ from typing import Unpack
 
 from ganger.arrays import ArrayClient
 from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
-from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
+from ganger.calls import LogPart, MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
@@ -22,13 +22,15 @@ from ganger_core.domain.task import (
     AttemptRef,
     Event,
     LogChunk,
+    LogStream,
     Task,
     TaskSpec,
 )
-from ganger_core.domain.validate import check_spec
+from ganger_core.domain.validate import check_int, check_order, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
+MOST_LINES = 2**40
 
 
 class Client(ArrayClient, WorkerClient):
@@ -85,7 +87,8 @@ class Client(ArrayClient, WorkerClient):
     def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
         """Hand in many tasks, all or none, and return their consecutive ids.
 
-        One call takes up to 10,000 tasks and 4 MiB. `request_id` is as for `submit`.
+        One call takes up to 10,000 tasks and 4 MiB. Tasks may be `after` others of the same call: -1 is the first of
+        these, -2 the second. `request_id` is as for `submit`.
         """
         listed = list(specs)
         for number, spec in enumerate(listed):
@@ -95,11 +98,12 @@ class Client(ArrayClient, WorkerClient):
                     f"{field} is no TaskSpec, which `ganger.task_spec` makes: {spec!r:.100}", field=field
                 )
             check_spec(spec, field)
+        check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
-    def status(self, task_id: int) -> TaskStatus:
-        """The task with all its attempts; an array has none itself."""
-        return self._calls.status(task_id)
+    def status(self, task_id: int, *, history: bool = False) -> TaskStatus:
+        """The task with all its attempts, of which an array has none itself; with `history` also with its events."""
+        return self._calls.status(task_id, history=history)
 
     def tasks(
         self,
@@ -133,14 +137,20 @@ class Client(ArrayClient, WorkerClient):
         )
 
     def wait(
-        self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False
+        self,
+        task_ids: Sequence[int],
+        timeout_s: float | None = None,
+        *,
+        check: bool = False,
+        until_any: bool = False,
     ) -> list[Task]:
         """Wait until the tasks are over and return them in the order asked.
 
-        An array is over when all its elements are. Raises `WaitTimeout` after `timeout_s` seconds, and with `check`
-        the `TaskFailed` of the first one that did not succeed.
+        An array is over when all its elements are. With `until_any` those are returned that are over once one is.
+        Raises `WaitTimeout` after `timeout_s` seconds, and with `check` the `TaskFailed` of the first one that did not
+        succeed.
         """
-        tasks = wait_for(self._calls, task_ids, timeout_s)
+        tasks = wait_for(self._calls, task_ids, timeout_s, until_any=until_any)
         failed = [task for task in tasks if task.state is not TaskState.SUCCEEDED]
         if check and failed:
             raise TaskFailed(failed[0])
@@ -164,20 +174,33 @@ class Client(ArrayClient, WorkerClient):
         grace_s = None if grace is None else seconds(grace, "grace")
         return self._calls.cancel(_new_request_id(), task_id, reason, number, grace_s)
 
-    def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
+    def logs(
+        self,
+        task_id: int,
+        follow: bool = False,
+        *,
+        attempt: int = 0,
+        lines: int | None = None,
+        since: float | str = 0,
+        streams: Sequence[LogStream] = tuple(LogStream),
+    ) -> Iterator[LogChunk]:
         """The raw bytes of stdout and stderr, by default of the newest attempt.
 
-        With `follow` they come as they are written, through later attempts, until the task is over. Raises `Invalid`
-        for an array: its elements have output, each its own.
+        With `follow` they come as they are written, through later attempts, until the task is over. They begin with the
+        last `lines` of each stream, and with what reached the master in the time `since`, seconds or text such as "2h":
+        never later than what was written then. Raises `Invalid` for an array: its elements have output, each its own.
         """
+        if lines is not None:
+            check_int(lines, "lines", 0, MOST_LINES)
+        part = LogPart(lines, seconds(since, "since"), tuple(LogStream(stream) for stream in streams))
         if attempt:
-            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow)
+            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow, part)
         if follow:
-            return follow_logs(self._calls, task_id)
+            return follow_logs(self._calls, task_id, part)
         task = self.status(task_id).task
         check_has_output(task)
         return (
-            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False)
+            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False, part=part)
             if task.token
             else iter(())
         )

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
+from ganger_core.domain.task import Attempt, Event, Outcome, Task, WorkerView
 
 Document = dict[str, object]
 
 
 def task_document(
-    task: Task, worker: str | None = None, attempts: Sequence[Attempt] | None = None
+    task: Task,
+    worker: str | None = None,
+    attempts: Sequence[Attempt] | None = None,
+    events: Sequence[Event] | None = None,
 ) -> Document:
     """A task; times in ms are Unix time by the master's clock, null while not reached; limits are null for none."""
     spec = task.spec
@@ -50,6 +54,9 @@ def task_document(
         "backoff_s": spec.retry.backoff_s,
         "failures": task.failures,
         "faults": task.faults,
+        "after": [dependency_document(each) for each in spec.after],
+        "on_dependency_failure": spec.on_dependency_failure.value,
+        "waits_for": [each.task_id for each in task.waits.after],
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
@@ -61,7 +68,14 @@ def task_document(
         fields["worker"] = worker or None
     if attempts is not None:
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
+    if events is not None:
+        fields["events"] = [event_document(event) for event in events]
     return fields
+
+
+def dependency_document(dependency: Dependency) -> Document:
+    """A task that is waited for, and what has to become of it."""
+    return {"task_id": dependency.task_id, "kind": dependency.kind.value}
 
 
 def array_document(array: Array) -> Document:
@@ -107,6 +121,19 @@ def attempt_document(attempt: Attempt) -> Document:
         "stdout_bytes": attempt.stdout_bytes,
         "stderr_bytes": attempt.stderr_bytes,
         "lease_s": attempt.lease_s or None,
+    }
+
+
+def event_document(event: Event) -> Document:
+    """One change of a task."""
+    return {
+        "seq": event.seq,
+        "at_ms": event.at_ms,
+        "state": event.state.value,
+        "attempt": event.token or None,
+        "worker": event.worker_name or None,
+        "reason": event.reason,
+        "outcome": outcome_document(event.outcome),
     }
 
 

@@ -14,12 +14,14 @@ _WITHOUT_OUTCOME = {
     "CANCELLED": "was cancelled",
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
+    "SKIPPED": "was skipped",
 }
 _WITH_CODE = (OutcomeKind.EXIT_NONZERO, OutcomeKind.SIGNALLED, OutcomeKind.LAUNCH_FAILED)
 _KINDS = {
     "running": (TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
     "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
     "cancelled": (TaskState.CANCELLED,),
+    "skipped": (TaskState.SKIPPED,),
 }
 
 
@@ -137,3 +139,5 @@ def _sentence(outcome: Outcome) -> str:
             return f"was stopped to empty its worker{detail}"
         case OutcomeKind.UNKILLABLE:
             return f"cannot be ended{detail}"
+        case OutcomeKind.SKIPPED:
+            return f"never ran{detail}"

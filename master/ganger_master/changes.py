@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
@@ -30,20 +31,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A user submits tasks, all or none. Answer: the first id."""
+    """A user submits tasks, all or none. Answer: the first id.
+
+    `known` are those that they are to run after, as far as these were found in the store.
+    """
 
     request: Request
     specs: tuple[TaskSpec, ...]
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitArray:
-    """A user submits an array; `items` are what its elements get, if anything. Answer: its id."""
+    """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
+
+    `known` is as for `Submit`.
+    """
 
     request: Request
     spec: TaskSpec
     array: Array
     items: Items | None = None
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +342,7 @@ class Change:
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
     respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
+    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -360,5 +370,6 @@ class Change:
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),
             (self.respecified, later.respecified),
+            (self.due, later.due),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

@@ -13,6 +13,7 @@ from ganger_master.cordons import is_leaving
 from ganger_master.engine import Engine
 from ganger_master.expiring import expire
 from ganger_master.fencing import evictions
+from ganger_master.moves import awaiting_logs
 from ganger_master.prefill import overdue
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -76,7 +77,7 @@ class Cleanup:
         ]
 
     def _overdue_logs(self, now: Instant) -> list[AttemptRef]:
-        waiting = {attempt.ref for attempt in self._engine.all_awaiting_log()}
+        waiting = {attempt.ref for attempt in self._engine.look(awaiting_logs)}
         self._log_waits = {ref: self._log_waits.get(ref, now.steady_s) for ref in waiting}
         return [ref for ref, since in self._log_waits.items() if now.steady_s - since >= LOG_PATIENCE_S]
 

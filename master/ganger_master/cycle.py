@@ -24,6 +24,7 @@ from ganger_master.queue import BucketKey, Heads, TaskQueue
 from ganger_master.reasons import NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
+from ganger_master.settling import is_due
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
@@ -71,6 +72,8 @@ class Cycle:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
         expire(self._engine, self._queue, now)  # nothing begins after its deadline
+        while self._engine.look(is_due):  # a part at a time: others get the lock in between
+            self._engine.apply((), now)
         self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
@@ -87,7 +90,8 @@ class Cycle:
                 if held
                 else why_none(self._registry.resting(now.steady_s), self._registry.excluded())
             )
-            self._queue.park([(key, why) for key in heads.keys], heads.generation)
+            waiting = [*heads.keys, *(key for key, _ in heads.limited)]
+            self._queue.park([(key, why) for key in waiting], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
         snapshot = Snapshot(fleet, free, heads.shapes)

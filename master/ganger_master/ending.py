@@ -20,10 +20,21 @@ class Stopping:
     grace_s: float | None = None
 
 
-def withdraw_waiting(state: State, change: Change, task: Task, ended: Outcome, now: Instant) -> Task:
-    """A task that waits is over, as `ended` says: CANCELLED or EXPIRED."""
-    event = TaskEvent.EXPIRED if ended.kind is OutcomeKind.EXPIRED else TaskEvent.CANCELLED
-    task = move(task, event, reason=ended.message, finished_ms=now.wall_ms, outcome=ended)
+KIND_OF_UNBEGUN = {
+    TaskState.CANCELLED: OutcomeKind.CANCELLED,
+    TaskState.EXPIRED: OutcomeKind.EXPIRED,
+    TaskState.SKIPPED: OutcomeKind.SKIPPED,
+    TaskState.FAILED: OutcomeKind.SKIPPED,
+}
+"""How what waits may be over, and the kind of its outcome then."""
+
+
+def withdraw_waiting(
+    state: State, change: Change, task: Task, how: TaskState, why: str, now: Instant
+) -> Task:
+    """A task that waits is over: it is `how`, one of `KIND_OF_UNBEGUN`."""
+    ended = Outcome(KIND_OF_UNBEGUN[how], message=why)
+    task = move(task, TaskEvent[how.name], reason=why, finished_ms=now.wall_ms, outcome=ended)
     change.effects.append(Dequeue(task.id))
     put(state, change, task, now)
     return task

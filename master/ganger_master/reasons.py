@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,7 +10,8 @@ from functools import cached_property
 from ganger_core.domain.placement import explain_refusal
 from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
-from ganger_core.domain.task import Waits
+from ganger_core.domain.task import OutcomeKind, Task
+from ganger_core.domain.waits import Waits
 
 NO_WORKER = "no worker is connected"
 GIB = 2**30
@@ -109,17 +110,46 @@ def why_none(resting: Sequence[tuple[str, str]], excluded: Sequence[Excluded] = 
     )
 
 
-def why_aside(own: Waits, arrays: Waits) -> str:
-    """What a task waits for beside capacity, by itself or with its array; empty for nothing."""
+def why_aside(own: Waits, arrays: Waits, standing: Callable[[int], str] = lambda _: "") -> str:
+    """What a task waits for beside capacity, by itself or with its array; empty for nothing.
+
+    `standing` gives what to say of a task that it waits for, such as `41 (RUNNING)`.
+    """
     for waits in (own, arrays):
         if waits.held_by:
             return f"held by {waits.held_by}: `ganger release` lets it go on"
+    after = own.after + arrays.after
+    if after:
+        others = len(after) - 1
+        also = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+        return f"waits for {standing(after[0].task_id) or after[0].task_id}{also}"
     until_ms = max(own.until_ms, arrays.until_ms)
     if own.pause_s:
         return f"failed and is tried again after {own.pause_s:.3g} s"
     if not until_ms:
         return ""
     return f"not before {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def how_it_ended(task: Task) -> str:
+    """How a task ended, as the end of a sentence that begins with its name."""
+    outcome = task.outcome
+    if task.array is not None or outcome is None:
+        said = task.state.value.lower().replace("_", " ")
+        return f"{said}: {outcome.message}" if outcome is not None and outcome.message else said
+    match outcome.kind:
+        case OutcomeKind.OK:
+            return "succeeded"
+        case OutcomeKind.EXIT_NONZERO:
+            return f"failed with exit code {outcome.exit_code}"
+        case OutcomeKind.SIGNALLED:
+            return f"was killed by signal {outcome.signal}"
+        case OutcomeKind.CANCELLED if outcome.message.startswith("cancelled"):
+            return f"was {outcome.message}"
+        case OutcomeKind.CANCELLED:
+            return "was cancelled"
+    said = outcome.kind.value.lower().replace("_", " ")
+    return f"{said}: {outcome.message}" if outcome.message else said
 
 
 def why_it_stays(worker: str, otherwise: str) -> str:

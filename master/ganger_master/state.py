@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, OnWorkerLost, Task, TaskSpec, WorkerProfile
+from ganger_master.dependents import Dependents
 from ganger_master.elements import Arrays
 from ganger_master.lanes import Lanes
 from ganger_master.run_times import RunTimes
@@ -30,6 +31,7 @@ class State:
     restored: int = 0  # see epochs.py
     cordons: dict[str, Cordon] = field(default_factory=dict)  # by worker id
     arrays: Arrays = field(default_factory=Arrays, compare=False)  # those that are not over
+    dependents: Dependents = field(default_factory=Dependents, compare=False)  # of what is not over
     lanes: Lanes = field(default_factory=Lanes, compare=False)  # of the live attempts
     run_times: RunTimes = field(default_factory=RunTimes, compare=False)
 

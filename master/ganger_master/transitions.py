@@ -11,7 +11,8 @@ from __future__ import annotations
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import UnknownWorker
 from ganger_core.domain.states import AttemptState, TaskEvent, TaskState
-from ganger_core.domain.task import NO_WAITS, Attempt, AttemptRef, OnWorkerLost
+from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost
+from ganger_core.domain.waits import NO_WAITS
 from ganger_master import arrays, asked, cordons, losing, reported
 from ganger_master.changes import (
     Age,

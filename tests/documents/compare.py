@@ -14,6 +14,7 @@ MORE = "…"
 GAP = "  "  # between two columns; how wide it is depends on what stands in them
 VARIES = (
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", "DATE"),
+    (r"\b\d\d-\d\d (?=\d\d:\d\d)", ""),
     (r"\b\d\d:\d\d(?::\d\d)?(?:\.\d+)?\b", "DATE"),
     (r"(?<![\w.])(?:\d+(?:\.\d+)?\s?(?:ms|s|min|m|h|d)\s?)*\d+(?:\.\d+)?\s?(?:ms|s|min|m|h|d)\b", "DURATION"),
     (r"\b1[5-9]\d{11}\b", "MILLISECONDS"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
+from simulation.after_bugs import AFTER_BUGS
 from simulation.array_bugs import ARRAY_BUGS, Patches
 from simulation.cordon_bugs import CORDON_BUGS
 
@@ -51,7 +52,7 @@ def _told_assignment_expires() -> Patches:
 
 
 def _no_restart_grace() -> Patches:
-    from ganger_master.engine import reserve_live as real
+    from ganger_master.loaded import reserve_live as real
 
     def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
         real(state, registry, rules, now)
@@ -372,6 +373,7 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "task that was to fail is tried again": _policy_forgotten,
     **ARRAY_BUGS,
     **CORDON_BUGS,
+    **AFTER_BUGS,
 }
 
 

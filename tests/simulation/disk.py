@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master import settling
 from ganger_master.arrays import element
 from ganger_master.state import State
 from ganger_master.store import reader
@@ -84,6 +85,7 @@ class Disk:
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
+        settling.load(state, self.task)
         return state
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from ganger_master.losing import MOST_CRASHES
 from ganger_master.retrying import NOT_LAUNCHED, is_wanted
 from ganger_master.state import State
 from simulation.disk import Violation
+from simulation.followers import dependents_add_up
 from simulation.host import Run
 from simulation.sweeps import add_up
 
@@ -76,6 +77,7 @@ class Invariants:
         ):
             raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
         self._may_begin(task, ref)
+        self._world.people.followers.may_begin(task)
         if task.array_id:
             self.checks["elements"] += 1
             others = [
@@ -104,6 +106,10 @@ class Invariants:
             )
         if task.crashes >= MOST_CRASHES:
             raise Violation(f"I7 attempt {ref} began, though {task.crashes} were lost while they ran")
+
+    def has_begun(self, task_id: int) -> bool:
+        """Whether a process of this task has ever begun."""
+        return task_id in self._highest
 
     def over(self, run: Run) -> None:
         """A process of a task has ended."""
@@ -141,6 +147,7 @@ class Invariants:
                 raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
                 self._is_over(task)
+                self._world.people.followers.written(task)
 
     def _drained_for_nothing(self, task: Task) -> None:
         """To be stopped for an empty worker costs a task nothing: it does not end by that, and it is no crash."""
@@ -263,6 +270,7 @@ class Invariants:
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
         self._lanes_add_up(state)
+        dependents_add_up(state)
         add_up(state, master.queue)
 
     def _lanes_add_up(self, state: State) -> None:
@@ -278,7 +286,12 @@ class Invariants:
     def promised(self) -> None:
         """Whatever was acknowledged is there: looked at whenever a master has loaded."""
         people = self._world.people
-        for label, task_id in (*people.acknowledged.items(), *people.sweeps.acknowledged.items()):
+        follow = people.followers.acknowledged
+        for label, task_id in (
+            *people.acknowledged.items(),
+            *people.sweeps.acknowledged.items(),
+            *follow.items(),
+        ):
             task = self._world.disk.tasks.get(task_id)
             if task is None or task.spec.command[1] != label:
                 raise Violation(f"I1 acknowledged task {task_id} ({label}) is gone")
@@ -286,7 +299,8 @@ class Invariants:
     def unfinished(self) -> str:
         """What is not over yet; empty when nothing is."""
         world = self._world
-        if waiting := world.people.waiting + world.people.sweeps.waiting:
+        people = world.people
+        if waiting := people.waiting + people.sweeps.waiting + people.followers.waiting:
             return f"{waiting} submissions without an answer"
         late = [f"{t.id} {t.state}" for t in world.disk.tasks.values() if not t.is_final]
         if late:

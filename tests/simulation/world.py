@@ -61,6 +61,8 @@ class World:
         self.has_waits = self.waits_rng.random() < 0.34
         self.cordons_rng = Random(f"cordons of {seed}")  # noqa: S311
         self.has_cordons = self.cordons_rng.random() < 0.34
+        self.after_rng = Random(f"after of {seed}")  # noqa: S311
+        self.has_after = self.after_rng.random() < 0.34
         self.settings = Settings(
             lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
             ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,

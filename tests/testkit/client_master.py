@@ -32,11 +32,11 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 from ganger_core.rpc.channels import server_options
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
@@ -50,6 +50,7 @@ _STATES = {
     OutcomeKind.CANCELLED: TaskState.CANCELLED,
     OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
     OutcomeKind.EXPIRED: TaskState.EXPIRED,
+    OutcomeKind.SKIPPED: TaskState.SKIPPED,
 }
 _OWNER = Principal("tester", Role.ADMIN)
 
@@ -67,6 +68,7 @@ class ScriptedMaster:
         self.attempts: dict[int, list[Attempt]] = {}
         self.events: list[Event] = []
         self.logs: dict[tuple[AttemptRef, LogStream], bytes] = {}
+        self.new_from: dict[LogStream, int] = {}  # where that begins which counts as new
         self.workers: list[WorkerView] = []
         self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
         self.failures = Failures()
@@ -153,6 +155,15 @@ class ScriptedMaster:
             key = AttemptRef(task_id, self.tasks[task_id].token), stream
             self.logs[key] = self.logs.get(key, b"") + data
             self.changed.notify_all()
+
+    def start_of_log(self, ref: AttemptRef, stream: LogStream, request: Any) -> int:
+        """Where the end of a log begins that a request asks for."""
+        data = self.logs.get((ref, stream), b"")
+        start = min(len(data), self.new_from.get(stream, 0)) if request.since_s else 0
+        if request.HasField("last_lines"):
+            kept = data.splitlines(keepends=True)[-request.last_lines :] if request.last_lines else []
+            start = max(start, len(data) - sum(map(len, kept)))
+        return start
 
     def end(self, task_id: int, code: int = 0, outcome: Outcome | None = None) -> None:
         """The task ends with an exit code, or with `outcome`."""

@@ -186,6 +186,11 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                     task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),
                     as_of_seq=len(self.master.events),
+                    history=[
+                        convert.event_to_proto(event)
+                        for event in self.master.events
+                        if request.history and event.task_id == request.task_id
+                    ],
                 )
 
         return self.answer("GetTaskStatus", request, context, do)
@@ -250,9 +255,19 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             LogStream.STDOUT: max(0, request.stdout_offset - self.master.overlap),
             LogStream.STDERR: max(0, request.stderr_offset - self.master.overlap),
         }
+        if request.streams:
+            wanted = set(map(convert.log_stream_from_proto, request.streams))
+            offsets = {stream: offset for stream, offset in offsets.items() if stream in wanted}
+        begin: list[Any] = []
+        if request.HasField("last_lines") or request.since_s:
+            for stream in offsets:
+                offsets[stream] = self.master.start_of_log(ref, stream, request)
+                wire = convert.log_stream_to_proto(stream)
+                begin.append(task_pb2.ReadLogsResponse(stream=wire, offset=offsets[stream]))
 
         def look() -> list[Any]:
-            parts = []
+            parts = begin.copy()
+            begin.clear()
             for stream, offset in offsets.items():
                 data = self.master.logs.get((ref, stream), b"")[offset:]
                 if data:

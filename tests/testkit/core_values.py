@@ -13,6 +13,7 @@ from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -27,6 +28,7 @@ from ganger_core.domain.plan import (
     Snapshot,
 )
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import (
     Attempt,
@@ -41,17 +43,16 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Report,
     ReportKind,
-    Retry,
     RevokeOrder,
     StartOrder,
     StopOrder,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -64,6 +65,8 @@ resources = st.builds(Resources, int64, int64, int64)
 limits = st.builds(Limits, number, number, st.none() | number, st.none() | number, number, int32)
 codes = st.lists(int32, max_size=3).map(tuple)
 retries = st.builds(Retry, int32, codes, codes, st.booleans(), number)
+dependencies = st.builds(Dependency, int64, st.sampled_from(DependencyKind))
+afters = st.lists(dependencies, max_size=3).map(tuple)
 specs = st.builds(
     TaskSpec,
     command=st.lists(text, max_size=3).map(tuple),
@@ -79,6 +82,8 @@ specs = st.builds(
     hold=st.booleans(),
     retry=retries,
     deadline_ms=int64,
+    after=afters,
+    on_dependency_failure=st.sampled_from(OnDependencyFailure),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -122,7 +127,7 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
-waits_values = st.builds(Waits, text, int64, number)
+waits_values = st.builds(Waits, text, int64, number, afters)
 task_values = st.builds(
     Task,
     int64,
@@ -242,6 +247,7 @@ _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
+_AFTER = Dependency(3, DependencyKind.FAIL)
 _SPEC = TaskSpec(
     ("a", "b"),
     "n",
@@ -256,13 +262,15 @@ _SPEC = TaskSpec(
     _RETRY,
     15,
     (("k", "v"),),
+    (_AFTER,),
+    OnDependencyFailure.RUN,
 )
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
-_WAITS = Waits("h", 12, 1.5)
+_WAITS = Waits("h", 12, 1.5, (_AFTER,))
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
@@ -304,6 +312,7 @@ PAIRS: dict[str, Pair] = {
         task_values,
         Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS, 13, 14),
     ),
+    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
     "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(

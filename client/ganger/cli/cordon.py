@@ -11,8 +11,10 @@ import typer
 from ganger import render
 from ganger.cli import exits
 from ganger.cli.failure import tell
-from ganger.cli.session import Output, OutputOption, session_of
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
 from ganger.layout import clean
+from ganger.output import Output
 
 if TYPE_CHECKING:
     from ganger.client import Client
@@ -22,15 +24,21 @@ if TYPE_CHECKING:
 WorkersArgument = Annotated[list[str], typer.Argument(help="Their names or ids.", metavar="WORKER...")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")]
 
+KEYS = (  # of a worker's document
+    "id", "name", "state", "host", "ganger", "capacity", "free", "usage", "heartbeat_age_s", "attempts", "cordon"
+)  # fmt: skip
+
 
 def add_to(group: typer.Typer) -> None:
     """Add the verbs to those of workers."""
     example = "Example: ganger worker cordon w1 --reason 'new driver'"
-    group.command("cordon", short_help="give workers no new work", epilog=example)(cordon)
+    group.command("cordon", short_help="give workers no new work", epilog=example)(with_output(KEYS)(cordon))
     example = "Example: ganger worker drain w1 --wait"
-    group.command("drain", short_help="have workers finish and stay empty", epilog=example)(drain)
+    group.command("drain", short_help="have workers finish and stay empty", epilog=example)(
+        with_output(KEYS)(drain)
+    )
     group.command("resume", short_help="give workers work again", epilog="Example: ganger worker resume w1")(
-        resume
+        with_output(KEYS)(resume)
     )
 
 
@@ -38,14 +46,15 @@ def cordon(
     context: typer.Context,
     workers: WorkersArgument,
     reason: ReasonOption = "",
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Give workers no new work until they are resumed; what runs there goes on.
 
     That outlasts restarts of the master and of the workers. Tasks that wait are told why.
     """
     with session_of(context).client() as client:
-        _tell(_views(client, client.cordon(workers, reason)), output)
+        _tell(_views(client, client.cordon(workers, reason)), out)
 
 
 def drain(
@@ -63,7 +72,8 @@ def drain(
     timeout: Annotated[
         str, typer.Option(help="Give up waiting after this time, such as 10m.", metavar="DURATION")
     ] = "",
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Take workers out of service: what they have may finish, nothing new goes there, and then they stay empty.
 
@@ -74,7 +84,7 @@ def drain(
     """
     from ganger.errors import WaitTimeout
     from ganger_core.domain.errors import Invalid
-    from ganger_core.domain.validate import parse_duration
+    from ganger_core.domain.parse import parse_duration
 
     if timeout and not wait:
         raise Invalid("--timeout is how long to --wait: say both")
@@ -84,7 +94,7 @@ def drain(
         ids = client.drain(workers, reason, deadline=deadline_s)
         before = _views(client, ids)
         if not wait:
-            _tell(before, output)
+            _tell(before, out)
             return
         for view in before:
             if view.attempts:
@@ -94,28 +104,28 @@ def drain(
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
-        _tell(_views(client, ids), output)
+        _tell(_views(client, ids), out)
 
 
-def resume(context: typer.Context, workers: WorkersArgument, output: OutputOption = Output.TABLE) -> None:
+def resume(context: typer.Context, workers: WorkersArgument, *, out: Output) -> None:
     """Give workers work again that were cordoned or drained."""
     with session_of(context).client() as client:
-        _tell(_views(client, client.resume(workers)), output)
+        _tell(_views(client, client.resume(workers)), out)
 
 
 def _views(client: Client, ids: Sequence[str]) -> list[WorkerView]:
     return [view for view in client.workers() if view.profile.id in ids]
 
 
-def _tell(views: Sequence[WorkerView], output: Output) -> None:
+def _tell(views: Sequence[WorkerView], out: Output) -> None:
     """How these workers stand now."""
-    if output is Output.JSON:
-        from ganger.documents import worker_document
+    from ganger.cli.worker import workers_result
 
-        render.document({"workers": [worker_document(view) for view in views]})
-        return
-    for view in views:
-        render.say(f"worker {clean(view.profile.name)} {standing(view)}")
+    def tell_each() -> None:
+        for view in views:
+            render.say(f"worker {clean(view.profile.name)} {standing(view)}")
+
+    out.write(workers_result(views, tell_each))
 
 
 def standing(view: WorkerView) -> str:

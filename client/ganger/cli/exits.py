@@ -16,8 +16,11 @@ TIMED_OUT = 124
 OWN_FAILURE = 125
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
-_NOT_ITS_OWN = frozenset({"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE"})  # ends whose exit code says nothing
+_NOT_ITS_OWN = frozenset(
+    {"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE", "SKIPPED"}
+)  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
+PASSES_THROUGH = "ganger.passes_through"  # set in a context's `meta`: so is that of this command line
 
 
 def own_failure(env: Mapping[str, str]) -> int:
@@ -34,6 +37,13 @@ def task_code(task: Task, env: Mapping[str, str]) -> int:
     if outcome is None or outcome.exit_code is None or outcome.kind in _NOT_ITS_OWN:
         return OK if task.state == "SUCCEEDED" else own_failure(env)
     return outcome.exit_code
+
+
+def code_after(task: Task, signal: int | None, env: Mapping[str, str]) -> int:
+    """The code of a task that got this signal from us: what it made of it, or what stands for the signal."""
+    if signal is None or task.state != "CANCELLED":
+        return task_code(task, env)
+    return (task.outcome.exit_code if task.outcome else None) or 128 + signal
 
 
 def highest(tasks: Iterable[Task], env: Mapping[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typer.exceptions import TyperException
 from ganger.cli import (
     backup,
     cancel,
+    completion,
     dev,
     exits,
     hold,
@@ -21,6 +23,7 @@ from ganger.cli import (
     ls,
     master,
     planner,
+    progress,
     restore,
     retry,
     run,
@@ -32,11 +35,27 @@ from ganger.cli import (
     worker,
 )
 from ganger.cli.failure import explain, tell, tell_crash
+from ganger.cli.forwarding import plain_interrupts
+from ganger.cli.helping import EXAMPLE, Verb
 from ganger.cli.session import Session
+from ganger.render import width
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "hold", "release", "update", "retry"),
+    "Tasks": (
+        "run",
+        "submit",
+        "ls",
+        "show",
+        "logs",
+        "progress",
+        "wait",
+        "cancel",
+        "hold",
+        "release",
+        "update",
+        "retry",
+    ),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -49,9 +68,9 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("version",),
+    "More": ("completion", "version"),
 }
-EXAMPLE = "Example: "  # how the epilog of each command begins
+LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
 
 class Root(TyperGroup):
@@ -63,8 +82,10 @@ class Root(TyperGroup):
             with formatter.section(title):
                 for name in names:
                     command = _find(self, ctx, name)
-                    example = (command.epilog or "").removeprefix(EXAMPLE)
-                    formatter.write(f"  {name:<14} {command.get_short_help_str(40):<34}  {example}\n")
+                    example = "  " + (command.epilog or "").removeprefix(EXAMPLE)
+                    line = f"  {name:<14} {command.get_short_help_str(40):<34}"
+                    fits = formatter.width >= LONGEST_LINE
+                    formatter.write((line + example * fits).rstrip() + "\n")
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -76,7 +97,8 @@ class Root(TyperGroup):
 
         code = exits.REFUSED
         try:
-            return super().invoke(ctx)
+            with plain_interrupts():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except GangerError as error:
@@ -92,7 +114,7 @@ class Root(TyperGroup):
             code = exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the process ends here, and a traceback helps nobody unasked
             tell_crash(error)
-        if ctx.invoked_subcommand in exits.PASS_THROUGH:
+        if ctx.invoked_subcommand in exits.PASS_THROUGH or ctx.meta.get(exits.PASSES_THROUGH):
             code = exits.own_failure(os.environ)
         raise typer.Exit(code)
 
@@ -118,6 +140,7 @@ app = typer.Typer(
     cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Runs tasks on your own machines. First `ganger dev`; then, in another terminal, the examples below.",
 )
@@ -142,18 +165,32 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, version,
+    dev, run, submit, ls, show, logs, progress, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
+for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):
+    for registered in described.registered_commands:
+        registered.cls = Verb
+
+
+@functools.cache
+def _command() -> Any:
+    """The root command, made once in a process."""
+    return typer.main.get_command(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = typer.main.get_command(app)
+    if completion.VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
-        code = command.main(arguments or ["--help"], prog_name="ganger", standalone_mode=False)
+        code = _command().main(
+            arguments or ["--help"], prog_name="ganger", standalone_mode=False, terminal_width=width()
+        )
     except TyperException as error:
         _tell_usage(error)
         code = error.exit_code

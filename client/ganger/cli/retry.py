@@ -10,8 +10,11 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.render import document, note, say
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.cli.task_options import After, read_after
+from ganger.output import Output, told
+from ganger.render import note, say
 
 if TYPE_CHECKING:
     from ganger.client import Client
@@ -19,24 +22,28 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("retry", short_help="queue again what failed", epilog="Example: ganger retry 42")(retry)
+    app.command("retry", short_help="queue again what failed", epilog="Example: ganger retry 42")(
+        with_output(["id", "retry_of"])(retry)
+    )
 
 
 def retry(
     context: typer.Context,
     ids: IdsArgument,
     label: LabelsOption,
+    after: After,
     failed: Annotated[
-        bool, typer.Option("--failed", help="What failed, timed out or expired: the default.")
+        bool, typer.Option("--failed", help="What failed, timed out, expired or was skipped: the default.")
     ] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Also what was cancelled.")] = False,
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    *,
+    out: Output,
 ) -> None:
-    """Queue again what failed, timed out or expired: tasks as new tasks, elements of an array as a new array.
+    """Queue again what failed, timed out, expired or was skipped: tasks as tasks, elements of an array as an array.
 
     The elements keep their indices, their lines or values, and the limits of their array, which must be over;
-    elements that are named one by one need only be over themselves.
+    elements that are named one by one need only be over themselves. What a task was to run after and is over
+    is not waited for again: --after names what to wait for instead, such as the new id of what had failed.
 
     A name, or how it begins, stands for the newest task of that name, -l for what failed of all that has the labels.
     """
@@ -44,26 +51,29 @@ def retry(
     from ganger_core.domain.errors import Conflict, Invalid, NotFound
     from ganger_core.domain.states import TaskState
 
-    again: dict[int, str] = {}
+    again: dict[int, tuple[int, str]] = {}
     refused = False
     with session_of(context).client() as client:
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
         chosen = named_ids(client, ids, label, Choice.RETRY, states)
+        wanted = read_after(client, after) or None
         for task_id, indices in by_array(chosen).items():
             try:
-                new_id = client.retry(task_id, indices=indices, cancelled=cancelled)
-                again[new_id] = _said(client, new_id, task_id)
+                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted)
+                again[new_id] = task_id, _said(client, new_id, task_id)
             except (Conflict, Invalid, NotFound) as error:
                 tell(explain(error))
                 refused = True
-    if output is Output.JSON:
-        document({"task_ids": list(again)})
-    else:
-        for new_id, said in again.items():
-            say(str(new_id) if quiet else said)
-        if again and not quiet:
+
+    def tell_each() -> None:
+        for _, said in again.values():
+            say(said)
+        if again:
             newest = max(again)
             note(f"  ganger ls {newest}     ganger wait {newest}     ganger cancel {newest}")
+
+    documents = [{"id": new_id, "retry_of": task_id} for new_id, (task_id, _) in again.items()]
+    out.write(told("tasks", documents, tell_each, whole={"task_ids": list(again)}))
     raise typer.Exit(exits.REFUSED if refused else exits.OK)
 
 

@@ -20,11 +20,12 @@ class Session:
     address: str = ""
     token_file: str = ""
 
-    def client(self) -> Client:
-        """A client of that master."""
-        from ganger.client import Client
+    def client(self, patience_s: float | None = None) -> Client:
+        """A client of that master, with the usual patience unless another is named."""
+        from ganger.client import PATIENCE_S, Client
 
-        return Client(self.address, self.token_file, self.state_dir or None)
+        patience_s = PATIENCE_S if patience_s is None else patience_s
+        return Client(self.address, self.token_file, self.state_dir or None, patience_s=patience_s)
 
 
 class Output(StrEnum):

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import typer
 
 from ganger import render
-from ganger.cli.ls import ran_for
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
-from ganger.cli.session import Output, OutputOption, session_of
+from ganger.cli.output_options import with_list_output
+from ganger.cli.session import session_of
+from ganger.cli.task_table import clock, ran_for, task_result
 from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
+from ganger.output import Output
 
 if TYPE_CHECKING:
     from ganger.calls import TaskStatus
-    from ganger_core.domain.task import Attempt, Task, TaskSpec
+    from ganger.documents import Document
+    from ganger_core.domain.task import Attempt, Event, Task, TaskSpec
 
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
@@ -29,36 +32,60 @@ ATTEMPT_COLUMNS = (
     Column("END", least=12),
 )
 
+EVENT_COLUMNS = (
+    Column("EVENT"),
+    Column("STATE", paint=render.state_colour),
+    Column("ATTEMPT", right=True),
+    Column("WORKER", least=8),
+    Column("REASON", least=12),
+)
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(show)
+    app.command("show", short_help="everything about a task", epilog="Example: ganger show last")(
+        with_list_output(show)
+    )
 
 
 def show(
     context: typer.Context,
     ids: IdsArgument,
     label: LabelsOption,
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
-    """Show everything about tasks: what was asked, where it ran, who placed it there, how it ended.
+    """Show everything about tasks: what was asked, each try of it, how it ended, and every event that is still kept.
 
     Of an array: what its elements are, and how many are in which state.
 
     A name, or how it begins, stands for the newest task of that name, -l for whatever has the labels, all for what
     goes on.
     """
-    with session_of(context).client() as client:
-        found = [client.status(task_id) for task_id in named_ids(client, ids, label, Choice.LOOK)]
-    if output is Output.JSON:
-        from ganger.documents import task_document
+    from ganger.calls import TaskRow
+    from ganger.documents import task_document
 
-        render.document({"tasks": [task_document(each.task, attempts=each.attempts) for each in found]})
-        return
-    for number, status in enumerate(found):
-        if number:
-            render.say()
-        _show(status, time.time_ns() // 1_000_000)
+    with session_of(context).client() as client:
+        found = [
+            client.status(task_id, history=True) for task_id in named_ids(client, ids, label, Choice.LOOK)
+        ]
+    now_ms = time.time_ns() // 1_000_000
+
+    def tell_each() -> None:
+        for number, status in enumerate(found):
+            if number:
+                render.say()
+            _show(status, now_ms)
+
+    def document(row: TaskRow) -> Document:
+        status = statuses[row.task.id]
+        return task_document(row.task, attempts=status.attempts, events=status.history)
+
+    statuses = {status.task.id: status for status in found}
+    rows = [
+        TaskRow(status.task, status.attempts[-1].worker_name if status.attempts else "") for status in found
+    ]
+    out.write(task_result(rows, document, now_ms, tell_each))
 
 
 def _show(status: TaskStatus, now_ms: int) -> None:
@@ -80,8 +107,10 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("needs", needs),
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
-        ("deadline", _clock(spec.deadline_ms) if spec.deadline_ms else ""),
-        ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
+        ("deadline", clock(spec.deadline_ms) if spec.deadline_ms else ""),
+        ("after", _after(spec)),
+        ("waits for", ", ".join(str(each.task_id) for each in task.waits.after)[:60]),
+        ("not before", clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("retries", describe_retries(task)),
         ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
         ("crashes", f"{task.crashes}: so often it was lost with its worker" if task.crashes else ""),
@@ -95,6 +124,9 @@ def _show(status: TaskStatus, now_ms: int) -> None:
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
+    if status.history:
+        render.say()
+        render.show_table(EVENT_COLUMNS, [_event_cells(event) for event in status.history])
 
 
 def _what_it_is(task: Task) -> list[tuple[str, str]]:
@@ -150,6 +182,14 @@ def _limits(spec: TaskSpec) -> str:
     return ", ".join(said if policy == "by-age" else [*said, f"on a lost worker: {policy}"])
 
 
+def _after(spec: TaskSpec) -> str:
+    """What it is to run after, and what else becomes of it."""
+    if not spec.after:
+        return ""
+    said = [f"{each.task_id} ({each.kind.lower()})" for each in spec.after]
+    return cut(f"{', '.join(said)}; otherwise: {spec.on_dependency_failure.lower()}", 80)
+
+
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:
     from ganger.wording import short_end
 
@@ -162,16 +202,29 @@ def _cells(attempt: Attempt, now_ms: int) -> list[str]:
         clean(attempt.worker_name),
         clean(attempt.planned_by),
         attempt.state.value,
-        time.strftime("%m-%d %H:%M:%S", time.localtime(attempt.assigned_ms / 1000)),
+        _day_and_time(attempt.assigned_ms),
         ran,
         size(written),
         clean(short_end(outcome) or "success") if outcome else NOTHING,
     ]
 
 
-def _clock(at_ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+def _event_cells(event: Event) -> list[str]:
+    from ganger.wording import short_end
+
+    outcome = event.outcome
+    return [
+        f"{_day_and_time(event.at_ms)}.{event.at_ms % 1000:03}",
+        event.state.value,
+        str(event.token or NOTHING),
+        clean(event.worker_name) if event.token else NOTHING,
+        clean(event.reason or (short_end(outcome) if outcome else "")),
+    ]
+
+
+def _day_and_time(at_ms: int) -> str:
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
 
 
 def _moment(at_ms: int, now_ms: int) -> str:
-    return f"{_clock(at_ms)}, {duration((now_ms - at_ms) / 1000)} ago" if at_ms else ""
+    return f"{clock(at_ms)}, {duration((now_ms - at_ms) / 1000)} ago" if at_ms else ""

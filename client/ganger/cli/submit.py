@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from ganger.cli.array_options import (
+    ArrayAsked,
     ArrayOption,
     EachLine,
     FromJson,
@@ -12,9 +13,11 @@ from ganger.cli.array_options import (
     MaxParallel,
     read_array,
 )
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
-from ganger.render import document, note, say
+from ganger.output import Output, told
+from ganger.render import note, say
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
         short_help="queue a command, print its id",
         epilog="Example: ganger submit -n prep -m 8GiB -- ./prep.sh",
         context_settings=COMMAND_LAST,
-    )(asks_for_task(submit))
+    )(asks_for_task(with_output(["id", "elements"])(submit)))
 
 
 def submit(
@@ -35,8 +38,8 @@ def submit(
     from_json: FromJson = None,
     max_parallel: MaxParallel = None,
     max_fails: MaxFails = None,
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    *,
+    out: Output,
 ) -> None:
     """Queue a command as a task and print its id; the task is on the master's disk when this returns.
 
@@ -45,30 +48,33 @@ def submit(
     """
     wanted = read_array(array, each_line, from_json, max_parallel, max_fails)
     with session_of(context).client() as client:
-        fields: dict[str, object] = {}
         if wanted is None:
             task_id = asked.submit(client)
-            said = f"task {task_id} is queued"
         else:
-            from ganger.wording import describe_queued
-
             task_id = client.submit_array(
                 asked.command,
                 wanted.indices,
                 items=wanted.items,
                 max_parallel=wanted.max_parallel,
                 max_fails=wanted.max_fails,
-                **asked.options,
+                **asked.options(client),
             )
-            fields["elements"] = len(wanted.indices)
-            said = describe_queued(task_id, len(wanted.indices), wanted.max_parallel)
-        if quiet:
-            say(str(task_id))
-            return
-        if output is Output.JSON:
-            document({"task_ids": [task_id], **fields})
-            return
-        say(said)
-        look = f"ganger logs -f {task_id}" if wanted is None else f"ganger ls {task_id}"
-        note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")
-        hint_without_workers(client)
+
+        def tell() -> None:
+            _tell(task_id, wanted)
+            hint_without_workers(client)
+
+        fields = {} if wanted is None else {"elements": len(wanted.indices)}
+        document = {"id": task_id, "elements": None, **fields}
+        out.write(told("tasks", [document], tell, whole={"task_ids": [task_id], **fields}))
+
+
+def _tell(task_id: int, wanted: ArrayAsked | None) -> None:
+    from ganger.wording import describe_queued
+
+    if wanted is None:
+        say(f"task {task_id} is queued")
+    else:
+        say(describe_queued(task_id, len(wanted.indices), wanted.max_parallel))
+    look = f"ganger logs -f {task_id}" if wanted is None else f"ganger progress {task_id}"
+    note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")

@@ -128,7 +128,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         for chunk in chunks:
             validate.check_log_chunk(chunk)
         held = {ref for ref in {chunk.ref for chunk in chunks} if self._engine.holds(ref, request.worker_id)}
-        sizes = await self._logs.append([chunk for chunk in chunks if chunk.ref in held])
+        mine = [chunk for chunk in chunks if chunk.ref in held]
+        sizes = await self._logs.append(mine, self._clock.now().wall_ms)
         await self._settle(held)
         stored = [
             worker_pb2.AppendLogsResponse.Stored(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
-from ganger_master import locks
+from ganger_master import locks, settling
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
@@ -20,6 +21,7 @@ from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_write
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
+CLOCK_SET_MS = 60_000  # so far may a task's events lie outside its times, because the clock was set
 _ATTEMPTS = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608
 _EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events"  # noqa: S608
 
@@ -51,6 +53,7 @@ def load(db: sqlite3.Connection) -> State:
         f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
         f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
     )
+    settling.load(state, partial(stored_task, db))
     for row in db.execute(live):
         attempt = rows.attempt_from_row(row)
         state.attempts[attempt.ref.task_id] = attempt
@@ -69,6 +72,15 @@ def load(db: sqlite3.Connection) -> State:
     return state
 
 
+def stored_task(db: sqlite3.Connection, task_id: int, items_of: ItemsOf | None = None) -> Task | None:
+    """The task as stored, also an element that has no record."""
+    row = db.execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
+    if row:
+        return rows.task_from_row(row)
+    array = array_of(db, task_id)
+    return next(untouched(db, array, [task_id], items_of or ItemsOf()), None) if array else None
+
+
 class StoreReader:
     """Reads for answers; each thread that calls it gets a connection of its own, read-only."""
 
@@ -80,11 +92,7 @@ class StoreReader:
 
     def task(self, task_id: int) -> Task | None:
         """The task as stored, also an element that has no record."""
-        row = self._db().execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
-        if row:
-            return rows.task_from_row(row)
-        array = array_of(self._db(), task_id)
-        return next(untouched(self._db(), array, [task_id], self._items_of), None) if array else None
+        return stored_task(self._db(), task_id, self._items_of)
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""
@@ -184,6 +192,32 @@ class StoreReader:
         """Up to `limit` events after a sequence number, in order."""
         found = self._db().execute(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
         return [rows.event_from_row(row) for row in found]
+
+    def history(self, task: Task, up_to_seq: int, limit: int) -> list[Event]:
+        """The first `limit` of a task's events that are kept, up to a sequence number, in order.
+
+        Events have no index by task: those of its life are looked through, with a minute for a clock that was set.
+        """
+        first = self._first_after(task.submitted_ms - CLOCK_SET_MS, up_to_seq)
+        last = up_to_seq
+        if task.finished_ms:
+            last = min(last, self._first_after(task.finished_ms + CLOCK_SET_MS, up_to_seq))
+        where = f"{_EVENTS} WHERE seq BETWEEN ? AND ? AND task_id = ? ORDER BY seq LIMIT ?"
+        return [rows.event_from_row(row) for row in self._db().execute(where, (first, last, task.id, limit))]
+
+    def _first_after(self, at_ms: int, up_to_seq: int) -> int:
+        """The first event from this moment on; `up_to_seq` when there is none before it."""
+        (low,) = self._db().execute("SELECT min(seq) FROM events").fetchone()
+        high = up_to_seq
+        low = high if low is None else low
+        while low < high:
+            middle = (low + high) // 2
+            row = self._db().execute("SELECT at_ms FROM events WHERE seq >= ? LIMIT 1", (middle,)).fetchone()
+            if row is None or row[0] >= at_ms:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def close(self) -> None:
         """Close every connection; called when no thread reads any more."""

@@ -24,6 +24,7 @@ class TaskState(StrEnum):
     CANCELLED = "CANCELLED"
     TIMED_OUT = "TIMED_OUT"  # stopped, because its run limit was over
     EXPIRED = "EXPIRED"  # never started, because its queue limit was over
+    SKIPPED = "SKIPPED"  # never started, because what it was to run after did not end as it had to
 
 
 class AttemptState(StrEnum):
@@ -75,6 +76,7 @@ class TaskEvent(StrEnum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     EXPIRED = "expired"
+    SKIPPED = "skipped"
 
 
 class AttemptEvent(StrEnum):
@@ -113,6 +115,8 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.ASSIGNED: _T.SCHEDULED,
         _TE.CANCELLED: _T.CANCELLED,
         _TE.EXPIRED: _T.EXPIRED,
+        _TE.SKIPPED: _T.SKIPPED,
+        _TE.FAILED: _T.FAILED,  # for want of what it was to run after, where that is its failure
     },
     _T.SCHEDULED: {
         _TE.WITHDRAWN: _T.PENDING,
@@ -158,6 +162,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.CANCELLED: {},
     _T.TIMED_OUT: {},
     _T.EXPIRED: {},
+    _T.SKIPPED: {},
 }
 
 _GONE = {_AE.ENDED: _A.ENDED, _AE.LOST: _A.LOST}

@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 DEFAULT_PRIORITY = 50
 DEFAULT_RESOURCES = Resources(cpu_milli=1000, memory_bytes=0, slots=1)
@@ -45,31 +48,13 @@ NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """When a task that failed by its own doing is tried again: `limit` times, after any exit code or those named.
-
-    Exit codes are as in an `Outcome`: 128 + signal for one that died of a signal. `on` and `never_on` are sorted. With
-    `on_timeout` it is tried again when its run limit was over, and without `on` only then. Before the n-th retry it
-    waits up to `backoff_s` * 2^(n-1) seconds, at most ten minutes.
-    """
-
-    limit: int = 0
-    on: tuple[int, ...] = ()
-    never_on: tuple[int, ...] = ()
-    on_timeout: bool = False
-    backoff_s: float = 10.0
-
-
-NO_RETRY = Retry()
-
-
-@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
-    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it; and not
-    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are pairs of a
-    key and a value in the order of the keys, each of which is there once.
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it, nor
+    before all that it is to run `after` has come; `on_dependency_failure` says what becomes of it when that cannot. It
+    is not started when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are
+    pairs of a key and a value in the order of the keys, each of which is there once.
     """
 
     command: tuple[str, ...]
@@ -85,6 +70,8 @@ class TaskSpec:
     retry: Retry = NO_RETRY
     deadline_ms: int = 0
     labels: tuple[tuple[str, str], ...] = ()
+    after: tuple[Dependency, ...] = ()
+    on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
 
 
 class OutcomeKind(StrEnum):
@@ -100,6 +87,7 @@ class OutcomeKind(StrEnum):
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
     DRAINED = "DRAINED"  # stopped to empty its worker; only of attempts, for their tasks wait again
+    SKIPPED = "SKIPPED"  # it never started: what it was to run after did not end as it had to
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,22 +148,6 @@ class Attempt(NamedTuple):
     def is_live(self) -> bool:
         """Whether it may hold capacity of its worker."""
         return self.state not in ATTEMPT_FINAL
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """What a waiting task waits for beside capacity; of an array, what all its elements wait for.
-
-    `held_by` names who holds it, empty when nobody does; `until_ms` is the moment before which it does not start, in
-    Unix milliseconds, 0 for none; `pause_s` is how long it waits, from when it began to wait, before it is tried again.
-    """
-
-    held_by: str = ""
-    until_ms: int = 0
-    pause_s: float = 0.0
-
-
-NO_WAITS = Waits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ganger_core.domain.states import IllegalMove, advance, diagram
 
 # One line per state: `event>target`. Whatever is not here must raise.
 TASK = """
-PENDING    assigned>SCHEDULED cancelled>CANCELLED expired>EXPIRED
+PENDING    assigned>SCHEDULED cancelled>CANCELLED expired>EXPIRED skipped>SKIPPED failed>FAILED
 SCHEDULED  withdrawn>PENDING requeued>PENDING retried>PENDING accepted>STARTING started>RUNNING stop_asked>STOPPING
 SCHEDULED  succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
 STARTING   withdrawn>PENDING requeued>PENDING retried>PENDING started>RUNNING stop_asked>STOPPING succeeded>SUCCEEDED
@@ -22,6 +22,7 @@ FAILED
 CANCELLED
 TIMED_OUT
 EXPIRED
+SKIPPED
 """
 ATTEMPT = """
 ASSIGNED  accepted>STARTING started>RUNNING stop_asked>STOPPING ended>ENDED rejected>REJECTED revoked>REVOKED lost>LOST
@@ -77,7 +78,7 @@ def test_every_event_is_of_use(name: str) -> None:
 
 
 def test_finals_are_the_states_without_an_exit() -> None:
-    assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"} == states.TASK_FINAL
+    assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED", "SKIPPED"} == states.TASK_FINAL
     assert {"ENDED", "REJECTED", "REVOKED", "LOST"} == states.ATTEMPT_FINAL
 
 

@@ -13,6 +13,7 @@ from documents.compare import agrees, plain
         (" 2  nap  RUNNING   0.9s  w2", " 2  nap  RUNNING  12.3s  w2"),
         ("12s ago, 1m30s, 0.5 s, 250ms", "3s ago, 1h 2m 30s, 14 s, 7s"),
         ("at 2026-11-21 22:10:05", "at 2027-01-02T03:04:05.123Z"),
+        ("11-21 22:33:29.053  PENDING", "12-01 02:03:04.005  PENDING"),
         ("since 22:10", "since 03:04:05"),
         ("w1: 1 CPU, 11.8GiB memory", "w1: 1 CPU, 16GiB memory"),
         ("in use (pid 12)", "in use (pid 4711)"),

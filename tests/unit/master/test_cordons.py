@@ -29,6 +29,7 @@ from ganger_core.domain.task import (
 from ganger_master.changes import Change, Evict, Request, SettleLog, Tell
 from ganger_master.cordons import is_leaving
 from ganger_master.fencing import cordoning, find_workers
+from ganger_master.moves import awaiting_logs
 from ganger_master.state import Rules, State
 from ganger_master.transitions import step
 from testkit.builders import a_spec, a_worker, ended, started
@@ -267,7 +268,7 @@ def test_a_task_that_waits_again_awaits_no_log_of_its_drained_attempt(master: On
     (ref,) = overdue(master, a_spec(cpus=2))
     master.report(W1, stopped(ref))
     assert master.engine.awaiting_log(ref) is None
-    assert master.engine.all_awaiting_log() == []
+    assert master.engine.look(awaiting_logs) == []
     master.apply(SettleLog(ref, incomplete=True))  # decided before it waited again
     assert master.task(1).state is TaskState.PENDING
 

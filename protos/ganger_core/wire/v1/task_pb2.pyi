@@ -8,6 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DependencyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPENDENCY_KIND_UNSPECIFIED: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_OK: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_ANY: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_FAIL: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_START: _ClassVar[DependencyKind]
+
+class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_DEPENDENCY_FAILURE_UNSPECIFIED: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_SKIP: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_HOLD: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_RUN: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_FAIL: _ClassVar[OnDependencyFailure]
+
 class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
@@ -29,6 +45,7 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_CANCELLED: _ClassVar[TaskState]
     TASK_STATE_TIMED_OUT: _ClassVar[TaskState]
     TASK_STATE_EXPIRED: _ClassVar[TaskState]
+    TASK_STATE_SKIPPED: _ClassVar[TaskState]
 
 class AttemptState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -55,12 +72,23 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
     OUTCOME_KIND_DRAINED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_SKIPPED: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
     LOG_STREAM_STDOUT: _ClassVar[LogStream]
     LOG_STREAM_STDERR: _ClassVar[LogStream]
+DEPENDENCY_KIND_UNSPECIFIED: DependencyKind
+DEPENDENCY_KIND_OK: DependencyKind
+DEPENDENCY_KIND_ANY: DependencyKind
+DEPENDENCY_KIND_FAIL: DependencyKind
+DEPENDENCY_KIND_START: DependencyKind
+ON_DEPENDENCY_FAILURE_UNSPECIFIED: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_RUN: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_FAIL: OnDependencyFailure
 ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
 ON_WORKER_LOST_BY_AGE: OnWorkerLost
 ON_WORKER_LOST_REQUEUE: OnWorkerLost
@@ -77,6 +105,7 @@ TASK_STATE_FAILED: TaskState
 TASK_STATE_CANCELLED: TaskState
 TASK_STATE_TIMED_OUT: TaskState
 TASK_STATE_EXPIRED: TaskState
+TASK_STATE_SKIPPED: TaskState
 ATTEMPT_STATE_UNSPECIFIED: AttemptState
 ATTEMPT_STATE_ASSIGNED: AttemptState
 ATTEMPT_STATE_STARTING: AttemptState
@@ -97,6 +126,7 @@ OUTCOME_KIND_TIMED_OUT: OutcomeKind
 OUTCOME_KIND_EXPIRED: OutcomeKind
 OUTCOME_KIND_UNKILLABLE: OutcomeKind
 OUTCOME_KIND_DRAINED: OutcomeKind
+OUTCOME_KIND_SKIPPED: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -128,7 +158,7 @@ class Label(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "deadline_ms")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "after", "on_dependency_failure", "deadline_ms")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +171,8 @@ class TaskSpec(_message.Message):
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ON_DEPENDENCY_FAILURE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
@@ -154,8 +186,10 @@ class TaskSpec(_message.Message):
     not_before_ms: int
     hold: bool
     retry: Retry
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    on_dependency_failure: OnDependencyFailure
     deadline_ms: int
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
@@ -170,6 +204,14 @@ class Retry(_message.Message):
     on_timeout: bool
     backoff_s: float
     def __init__(self, limit: _Optional[int] = ..., on: _Optional[_Iterable[int]] = ..., never_on: _Optional[_Iterable[int]] = ..., on_timeout: _Optional[bool] = ..., backoff_s: _Optional[float] = ...) -> None: ...
+
+class Dependency(_message.Message):
+    __slots__ = ("task_id", "kind")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    kind: DependencyKind
+    def __init__(self, task_id: _Optional[int] = ..., kind: _Optional[_Union[DependencyKind, str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s", "warn_s", "warn_signal")
@@ -288,14 +330,16 @@ class Task(_message.Message):
     def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ..., failures: _Optional[int] = ..., faults: _Optional[int] = ...) -> None: ...
 
 class Waits(_message.Message):
-    __slots__ = ("held_by", "until_ms", "pause_s")
+    __slots__ = ("held_by", "until_ms", "pause_s", "after")
     HELD_BY_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_S_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     held_by: str
     until_ms: int
     pause_s: float
-    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., pause_s: _Optional[float] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., pause_s: _Optional[float] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ...) -> None: ...
 
 class Array(_message.Message):
     __slots__ = ("indices", "max_parallel", "max_fails", "items", "retry_of", "counts", "closed")
@@ -437,22 +481,26 @@ class UpdateTaskResponse(_message.Message):
     def __init__(self, in_force: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusRequest(_message.Message):
-    __slots__ = ("task_id", "wait_s")
+    __slots__ = ("task_id", "wait_s", "history")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     wait_s: float
-    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ...) -> None: ...
+    history: bool
+    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ..., history: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusResponse(_message.Message):
-    __slots__ = ("task", "attempts", "as_of_seq")
+    __slots__ = ("task", "attempts", "as_of_seq", "history")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_SEQ_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     task: Task
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     as_of_seq: int
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ..., history: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
     __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
@@ -530,18 +578,24 @@ class WatchEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
-    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow")
+    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow", "last_lines", "since_s", "streams")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    LAST_LINES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_S_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     token: int
     stdout_offset: int
     stderr_offset: int
     follow: bool
-    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    last_lines: int
+    since_s: float
+    streams: _containers.RepeatedScalarFieldContainer[LogStream]
+    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ..., last_lines: _Optional[int] = ..., since_s: _Optional[float] = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ...) -> None: ...
 
 class ReadLogsResponse(_message.Message):
     __slots__ = ("stream", "offset", "data")
