@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.explanation import Explanation
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -49,6 +50,7 @@ __all__ = [
     "DeadlineExceeded",
     "Event",
     "Exhausted",
+    "Explanation",
     "GangerError",
     "Indices",
     "Invalid",
@@ -94,6 +96,7 @@ _HOMES = {
         "WaitTimeout",
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
+    "ganger_core.domain.explanation": ("Explanation",),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganger.connection import CALL_TIMEOUT_S, Connection
+from ganger_core.convert import explanation as convert_explanation
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.domain.array import Array
+from ganger_core.domain.explanation import Explanation
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import (
@@ -27,7 +29,14 @@ from ganger_core.domain.task import (
     WorkerView,
 )
 from ganger_core.rpc.channels import Target
-from ganger_core.wire.v1 import task_pb2, task_pb2_grpc, worker_pb2, worker_pb2_grpc
+from ganger_core.wire.v1 import (
+    explain_pb2,
+    explain_pb2_grpc,
+    task_pb2,
+    task_pb2_grpc,
+    worker_pb2,
+    worker_pb2_grpc,
+)
 
 PAGE_SIZE = 1_000
 
@@ -111,7 +120,20 @@ class ArrayCalls(Connection):
         return self._call(self._tasks.UpdateTask, request).in_force
 
 
-class MasterCalls(ArrayCalls):
+class ExplainCalls(ArrayCalls):
+    """The calls about the master's reasons."""
+
+    def __init__(self, target: Target, patience_s: float) -> None:
+        super().__init__(target, patience_s)
+        self._reasons = explain_pb2_grpc.ExplainServiceStub(self._channel)
+
+    def explain(self, task_id: int) -> Explanation:
+        """Why one task stands as it does."""
+        request = explain_pb2.ExplainTaskRequest(task_id=task_id)
+        return convert_explanation.explanation_from_proto(self._call(self._reasons.ExplainTask, request))
+
+
+class MasterCalls(ExplainCalls):
     """The calls that a client makes. Safe to use from several threads."""
 
     def __init__(self, target: Target, patience_s: float) -> None:

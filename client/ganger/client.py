@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Unpack
 
-from ganger.arrays import ArrayClient
+from ganger.asking import ExplainingClient
 from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
 from ganger.calls import LogPart, MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
@@ -33,7 +33,7 @@ PATIENCE_S = 60.0
 MOST_LINES = 2**40
 
 
-class Client(ArrayClient, WorkerClient):
+class Client(ExplainingClient, WorkerClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the

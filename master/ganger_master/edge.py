@@ -24,17 +24,21 @@ from ganger_core.rpc.guard import Guard
 from ganger_core.rpc.interceptors import MasterInterceptor
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings
-from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
+from ganger_core.wire.v1 import explain_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
 from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
+from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
+from ganger_master.plan_notes import PlanNotes
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.explaining import ExplainService
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
+from ganger_master.state import Rules
 from ganger_master.store.reader import StoreReader
 
 READERS = 4
@@ -54,6 +58,8 @@ class Parts:
     clock: Clock
     guard: Guard
     last_seq: int  # of the last event on disk
+    notes: PlanNotes
+    rules: Rules
 
 
 class Edge:
@@ -123,20 +129,24 @@ class Edge:
         logs = LogStore(settings.state_dir / "logs")
         floor = DiskFloor(settings.least_free, settings.least_free_percent)
         disk = DiskGuard(free_space_of(settings.state_dir), floor, parts.clock)
+        rooms = (
+            parts.engine,
+            parts.queue,
+            self._gate,
+            self._feed,
+            logs,
+            parts.reader,
+            self._readers,
+            parts.clock,
+            disk,
+        )
+        explainer = Explainer(parts.engine, parts.queue, parts.registry, parts.notes, parts.rules)
+        every_s = settings.heartbeat_every_s
         task_pb2_grpc.add_TaskServiceServicer_to_server(
-            TaskService(
-                parts.engine,
-                parts.queue,
-                self._gate,
-                self._feed,
-                logs,
-                parts.reader,
-                self._readers,
-                parts.clock,
-                disk,
-                heartbeat_every_s=settings.heartbeat_every_s,
-            ),
-            server,
+            TaskService(*rooms, heartbeat_every_s=every_s), server
+        )
+        explain_pb2_grpc.add_ExplainServiceServicer_to_server(
+            ExplainService(explainer, *rooms, heartbeat_every_s=every_s), server
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
             WorkerService(

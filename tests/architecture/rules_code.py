@@ -34,11 +34,13 @@ DECISIONS = (
     "ganger_master.changes",
     "ganger_master.cordons",
     "ganger_master.epochs",
+    "ganger_master.explaining",
     "ganger_master.losing",
     "ganger_master.moves",
     "ganger_master.reasons",
     "ganger_master.remembering",
     "ganger_master.reported",
+    "ganger_master.standing",
     "ganger_master.state",
     "ganger_master.transitions",
     "ganger_planner.bestfit",
@@ -46,6 +48,7 @@ DECISIONS = (
     "ganger_worker.attempts",
     "ganger_worker.decisions",
     "ganger.layout",
+    "ganger.why",
 )
 """Modules whose functions decide on values alone, with what is below them."""
 

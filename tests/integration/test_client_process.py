@@ -238,7 +238,7 @@ def test_help_lists_every_verb_with_an_example() -> None:
     helped = subprocess.run(command, capture_output=True, text=True, timeout=END_S, check=True).stdout
     listed = [name for names in SECTIONS.values() for name in names]
     groups = [group for group in app.registered_groups if group.typer_instance is not None]
-    verbs = [str(each.name) for each in app.registered_commands]
+    verbs = [str(each.name) for each in app.registered_commands if not each.hidden]
     verbs += [
         f"{group.name} {each.name}" for group in groups for each in group.typer_instance.registered_commands
     ]

@@ -23,11 +23,13 @@ from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
 from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
 from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
 from ganger_master.orders import OrderDesk
+from ganger_master.plan_notes import PlanNotes
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -36,6 +38,7 @@ from ganger_master.services.workers import WorkerService
 from ganger_master.state import Rules
 from ganger_master.store.writer import Entry
 from simulation.disk import Disk
+from simulation.explained import says_why
 from simulation.host import Host
 from simulation.network import Reply, Stream
 from simulation.settings import Settings
@@ -89,7 +92,9 @@ class MasterDaemon:
         self.gate = DurableGate()
         self.feed = Feed(self._read_events, self.state.next_seq - 1)
         self.desk = OrderDesk(self.engine, self.registry, self.gate, clock)
-        self.cycle = Cycle(self.engine, self.queue, self.registry, Planning(self, clock), clock)
+        notes = PlanNotes()
+        self.cycle = Cycle(self.engine, self.queue, self.registry, Planning(self, clock), clock, None, notes)
+        self.explainer = Explainer(self.engine, self.queue, self.registry, notes, rules)
         expire(self.engine, self.queue, now)
         self.cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         logs: Any = SimulatedLogs(self.disk)
@@ -191,6 +196,8 @@ class MasterDaemon:
 
     def _sweep(self) -> None:
         self.cleanup.run_once(self.host.now())
+        checks = self.host.world.invariants.checks
+        checks["explained"] += says_why(self.explainer, self.state, self.host.now())
         self.proc.later(self.settings.cleanup_every_s, self._sweep)
 
     def plan(self, snapshot: Snapshot, options: PlanOptions) -> Plan:

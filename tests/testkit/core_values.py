@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ganger_core.convert import explanation as explanations
 from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
@@ -53,6 +54,7 @@ from ganger_core.domain.task import (
     WorkerView,
 )
 from ganger_core.domain.waits import Waits
+from testkit.explanation_values import A_LIVING, A_WAITING, LIVING, WAITING
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -355,6 +357,18 @@ PAIRS: dict[str, Pair] = {
         workers.log_chunk_from_proto,
         chunks,
         LogChunk(_REF, LogStream.STDERR, 3, b"x"),
+    ),
+    "Waiting": Pair(
+        explanations.waiting_to_proto,
+        explanations.waiting_from_proto,
+        WAITING,
+        A_WAITING,
+    ),
+    "Living": Pair(
+        explanations.living_to_proto,
+        explanations.living_from_proto,
+        LIVING,
+        A_LIVING,
     ),
     "Fleet": Pair(plans.fleet_to_proto, plans.fleet_from_proto, fleets(), _FLEET),
     "Snapshot": Pair(

@@ -32,6 +32,7 @@ from ganger.cli import (
     update,
     version,
     wait,
+    why,
     worker,
 )
 from ganger.cli.failure import explain, tell, tell_crash
@@ -47,6 +48,7 @@ SECTIONS = {
         "submit",
         "ls",
         "show",
+        "why",
         "logs",
         "progress",
         "wait",
@@ -165,7 +167,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, progress, wait, cancel, hold, update, retry,
+    dev, run, submit, ls, show, why, logs, progress, wait, cancel, hold, update, retry,
     worker, master, planner, backup, restore, completion, version,
 ):  # fmt: skip
     verb.add_to(app)

@@ -92,6 +92,14 @@ class ClientCalls:
                 raise NotFound(why, field="after") from None
         return known
 
+    async def _attempts(self, task: Task, newest: Attempt | None) -> list[Attempt]:
+        """All attempts of the task, from the first to the newest; that one is given where it is in memory."""
+        attempts = [newest] if newest else []
+        if task.token > len(attempts):
+            stored = await self._read(self._reader.attempts, task.id)
+            attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + attempts
+        return attempts
+
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -68,12 +68,7 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
                 async with asyncio.timeout(min(request.wait_s, MOST_WAIT_S)):
                     await self._over(task, as_of_seq)
             task, newest, as_of_seq = await self._find(request.task_id)
-        attempts: Sequence[Attempt] = [newest] if newest else []
-        if task.token > len(attempts):
-            stored = await self._read(self._reader.attempts, task.id)
-            attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + list(
-                attempts
-            )
+        attempts = await self._attempts(task, newest)
         history = (
             await self._read(self._reader.history, task, as_of_seq, MOST_EVENTS) if request.history else ()
         )
