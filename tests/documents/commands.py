@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import importlib
+import io
 import os
 import runpy
 import signal
@@ -113,6 +115,11 @@ def main() -> None:
     """Serve as long as the parent lives."""
     for name in PRELOADED:
         importlib.import_module(name)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        importlib.import_module("ganger.cli.main").main(
+            ["--help"]
+        )  # puts the commands together, once for all
+    gc.freeze()
     with Server(sys.argv[1], Handler) as server:
         server.serve_forever()
 

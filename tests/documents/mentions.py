@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def mentioned(text: str) -> Iterator[tuple[int, str]]:
 
 def fault(command: str) -> str:
     """What is wrong with a command that is mentioned; empty when nothing is."""
-    group = typer.main.get_command(app)
+    group = _root()
     context = typer.Context(group, info_name="ganger")
     try:
         words = shlex.split(command.replace("\\|", "|"))[1:]
@@ -63,6 +64,11 @@ def fault(command: str) -> str:
             if word.startswith("--") and word.partition("=")[0] not in known:
                 return f"`ganger {' '.join(path)}` has no option {word}"
     return ""
+
+
+@functools.cache
+def _root() -> Any:
+    return typer.main.get_command(app)
 
 
 def _settings(path: list[str]) -> tuple[Any, ...]:
