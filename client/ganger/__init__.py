@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.explanation import Explanation
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
@@ -47,6 +48,7 @@ __all__ = [
     "Attempt",
     "Client",
     "Conflict",
+    "Cordon",
     "DeadlineExceeded",
     "Event",
     "Exhausted",
@@ -97,6 +99,7 @@ _HOMES = {
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
     "ganger_core.domain.explanation": ("Explanation",),
+    "ganger_core.domain.cordon": ("Cordon",),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
+
 from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import explanation as convert_explanation
 from ganger_core.convert import task as convert
@@ -28,7 +30,7 @@ from ganger_core.domain.task import (
     TaskSpec,
     WorkerView,
 )
-from ganger_core.rpc.channels import Target
+from ganger_core.rpc.channels import Target, open_channel
 from ganger_core.wire.v1 import (
     explain_pb2,
     explain_pb2_grpc,
@@ -133,12 +135,53 @@ class ExplainCalls(ArrayCalls):
         return convert_explanation.explanation_from_proto(self._call(self._reasons.ExplainTask, request))
 
 
-class MasterCalls(ExplainCalls):
-    """The calls that a client makes. Safe to use from several threads."""
+class WorkerCalls(ExplainCalls):
+    """The calls about workers."""
 
     def __init__(self, target: Target, patience_s: float) -> None:
         super().__init__(target, patience_s)
         self._workers = worker_pb2_grpc.WorkerServiceStub(self._channel)
+
+    def worker_page(self, token: str) -> tuple[tuple[WorkerView, ...], str]:
+        """One page of the workers and the token of the next, empty after the last."""
+        request = worker_pb2.ListWorkersRequest(page_size=PAGE_SIZE, page_token=token)
+        answer = self._call(self._workers.ListWorkers, request)
+        return tuple(map(convert_worker.worker_from_proto, answer.workers)), answer.next_page_token
+
+    def master_says(self, timeout_s: float) -> tuple[str, int]:
+        """The master's version, and its wall clock as it answers (Unix milliseconds)."""
+        request = worker_pb2.ListWorkersRequest(page_size=1)
+        answer = self._call(self._workers.ListWorkers, request, timeout_s)
+        return answer.version, answer.now_ms
+
+    def fence(self, request_id: str, worker: str) -> int:
+        """How many attempts were given up."""
+        request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
+        return self._call(self._workers.FenceWorker, request).attempts
+
+    def cordon(
+        self,
+        request_id: str,
+        workers: Sequence[str],
+        reason: str,
+        *,
+        drain: bool = False,
+        deadline_s: float | None = None,
+    ) -> list[str]:
+        """The ids of the workers that get no new work now."""
+        request = worker_pb2.CordonWorkerRequest(
+            request_id=request_id, workers=workers, reason=reason, drain=drain, deadline_s=deadline_s
+        )
+        return list(self._call(self._workers.CordonWorker, request).worker_ids)
+
+    def resume(self, request_id: str, workers: Sequence[str]) -> list[str]:
+        """The ids of the workers that may have work again."""
+        request = worker_pb2.ResumeWorkerRequest(request_id=request_id, workers=workers)
+        return list(self._call(self._workers.ResumeWorker, request).worker_ids)
+
+
+class MasterCalls(WorkerCalls):
+    """The calls that a client makes. Safe to use from several threads."""
 
     def submit(self, request_id: str, spec: TaskSpec) -> int:
         """The new task's id."""
@@ -198,37 +241,6 @@ class MasterCalls(ExplainCalls):
         )
         return convert.task_state_from_proto(self._call(self._tasks.CancelTask, request).state)
 
-    def worker_page(self, token: str) -> tuple[tuple[WorkerView, ...], str]:
-        """One page of the workers and the token of the next, empty after the last."""
-        request = worker_pb2.ListWorkersRequest(page_size=PAGE_SIZE, page_token=token)
-        answer = self._call(self._workers.ListWorkers, request)
-        return tuple(map(convert_worker.worker_from_proto, answer.workers)), answer.next_page_token
-
-    def fence(self, request_id: str, worker: str) -> int:
-        """How many attempts were given up."""
-        request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
-        return self._call(self._workers.FenceWorker, request).attempts
-
-    def cordon(
-        self,
-        request_id: str,
-        workers: Sequence[str],
-        reason: str,
-        *,
-        drain: bool = False,
-        deadline_s: float | None = None,
-    ) -> list[str]:
-        """The ids of the workers that get no new work now."""
-        request = worker_pb2.CordonWorkerRequest(
-            request_id=request_id, workers=workers, reason=reason, drain=drain, deadline_s=deadline_s
-        )
-        return list(self._call(self._workers.CordonWorker, request).worker_ids)
-
-    def resume(self, request_id: str, workers: Sequence[str]) -> list[str]:
-        """The ids of the workers that may have work again."""
-        request = worker_pb2.ResumeWorkerRequest(request_id=request_id, workers=workers)
-        return list(self._call(self._workers.ResumeWorker, request).worker_ids)
-
     def watch(
         self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None, *, only_ends: bool = False
     ) -> Iterator[EventBatch]:
@@ -287,3 +299,17 @@ def task_rows(
             yield from page.rows
             token, more = page.next_token, bool(page.next_token)
             left = None if left is None else left - len(page.rows)
+
+
+def answers(target: Target, timeout_s: float) -> bool:
+    """Whether a daemon is there that says that it serves, as planners and masters do."""
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    channel = open_channel(target)
+    try:
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+    except grpc.RpcError:
+        return False
+    finally:
+        channel.close()
+    return True

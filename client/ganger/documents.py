@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
@@ -156,6 +156,17 @@ def worker_document(worker: WorkerView) -> Document:
         "heartbeat_age_s": round(worker.heartbeat_age_s, 3),
         "attempts": [{"task_id": ref.task_id, "attempt": ref.token} for ref in worker.attempts],
         "cordon": None if worker.cordon is None else cordon_document(worker.cordon),
+    }
+
+
+def worker_details(worker: WorkerView, tasks: Mapping[int, Task]) -> Document:
+    """A worker with what else is known of it, and the tasks of its attempts as far as they are among `tasks`."""
+    there = [tasks[ref.task_id] for ref in worker.attempts if ref.task_id in tasks]
+    return {
+        **worker_document(worker),
+        "incarnation": worker.profile.incarnation,
+        "boot_id": worker.profile.boot_id,
+        "tasks": [task_document(task) for task in there],
     }
 
 

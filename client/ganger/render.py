@@ -31,6 +31,9 @@ _COLOURS = {
     "DRAINING": "33",
     "DRAINED": "33",
     "LOST": "31",
+    "ok": "32",
+    "WARNING": "33",
+    "PROBLEM": "31",
 }
 
 

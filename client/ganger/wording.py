@@ -104,6 +104,8 @@ def short_end(outcome: Outcome) -> str:
         return f"exit code {outcome.exit_code}"
     if outcome.kind is OutcomeKind.SIGNALLED:
         return f"killed by {signal_name(outcome.signal)}"
+    if outcome.kind is OutcomeKind.DRAINED:
+        return f"drained: {outcome.message}"
     return outcome.message or outcome.kind.value.lower().replace("_", " ")
 
 

@@ -13,7 +13,6 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Attempt, Task
 from ganger_master.arrays import find
-from ganger_master.changes import Command
 from ganger_master.engine import Engine
 from ganger_master.explaining.facts import (
     Facts,
@@ -109,7 +108,7 @@ class Explainer:
                 plan=self._notes.last,
             )
 
-        facts, ticket = self._read(look, now)
+        facts, ticket = self._read(look)
         return (None if facts is None else explain_waiting(facts)), ticket
 
     def _living(self, task: Task, attempt: Attempt, now: Instant, owns: Owns) -> tuple[Living, int]:
@@ -123,20 +122,14 @@ class Explainer:
             known = state.attempts.get(task.id)
             return whom_it_is_behind(state, known, owns) if known and known.ref == attempt.ref else ""
 
-        label, ticket = self._read(behind, now)
+        label, ticket = self._read(behind)
         worker = looks.get(attempt.worker_id)
         return explain_living(task, attempt, worker, lease_s, label, self._notes.of(task.id)), ticket
 
-    def _read(self, look: Callable[[State], T], now: Instant) -> tuple[T, int]:
+    def _read(self, look: Callable[[State], T]) -> tuple[T, int]:
         """What `look` finds under the engine lock, and the ticket that this depends on."""
-        found: list[T] = []
-
-        def decide(state: State) -> Sequence[Command]:
-            found.append(look(state))
-            return ()
-
-        ticket = self._engine.apply_with(decide, now).ticket
-        return found[0], ticket
+        found = self._engine.look(look)
+        return found, self._engine.position()[0]  # or a later one, which comes no earlier
 
 
 def _worth_a_look(workers: Iterable[WorkerLook]) -> Callable[[Resources], int]:

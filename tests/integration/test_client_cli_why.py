@@ -49,10 +49,12 @@ def test_a_master_explains_also_after_a_restart(
         assert second.splitlines()[-1] == "Next: ganger retry 2 --cancelled queues it again."
         assert cli("explain", "2").out.splitlines()[1:] == second.splitlines()[1:]
         (document,) = json.loads(cli("why", "1", "-o", "json").out)["explanations"]
-        assert list(document) == ["task", "now_ms", "waiting", "living"]
+        assert list(document) == ["id", "label", "task", "now_ms", "waiting", "living"]
         assert [cause["code"] for cause in document["waiting"]["causes"]] == ["NO_WORKER"]
         assert document["waiting"]["remedies"][0]["changes"][0]["amounts"]["cpu_milli"] == 2000
         assert cli("why", "99").code == 1
+        assert cli("why", "1", "-o", "template={id} {waiting.causes}").out.startswith("1 ")
+        assert cli("why", "1,2", "-o", "name").out == "1\n2\n"
     finally:
         master.stop()
     again = Master(MasterSettings(state_dir=folder))

@@ -54,7 +54,7 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(variable, raising=False)
     now_ns = (START_MS + 100_000) * 1_000_000
     monkeypatch.setenv("NO_COLOR", "")  # and so taken back, whatever a command sets it to
-    for module in ("ls", "show", "task_table", "wait", "worker"):
+    for module in ("ls", "show", "task_table", "wait", "worker", "worker_show"):
         clock = SimpleNamespace(time_ns=lambda: now_ns, strftime=time.strftime, localtime=time.localtime)
         monkeypatch.setattr(f"ganger.cli.{module}.time", clock)
     with a_scripted_master() as master:

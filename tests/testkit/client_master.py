@@ -76,7 +76,8 @@ class ScriptedMaster:
         self.overlap = 0  # how many events or bytes a stream that is carried on repeats
         self.generation = 0
         self.watchers = 0  # open streams
-        self.now_ms = START_MS  # when cordons are said
+        self.now_ms = START_MS  # by its clock
+        self.version = "0.1.0"
         self.is_slow_to_stop = False  # cancelled tasks are STOPPING until the test ends them
         self.on_submit: Callable[[int], None] = lambda task_id: None
 

@@ -308,6 +308,8 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
             return worker_pb2.ListWorkersResponse(
                 workers=map(convert_worker.worker_to_proto, page),
                 next_page_token=str(start + size) if more else "",
+                now_ms=self.master.now_ms,
+                version=self.master.version,
             )
 
         return self.answer("ListWorkers", request, context, do)

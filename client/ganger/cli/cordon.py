@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from ganger.cli import exits
 from ganger.cli.failure import tell
 from ganger.cli.output_options import with_output
 from ganger.cli.session import session_of
-from ganger.layout import clean
+from ganger.layout import WIDTH, clean, cut
 from ganger.output import Output
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def drain(
             return
         for view in before:
             if view.attempts:
-                render.note(f"waiting for worker {clean(view.profile.name)}: it {standing(view)}")
+                render.note(cut(f"waiting: worker {clean(view.profile.name)} {standing(view)}", WIDTH))
         try:
             client.wait_empty(ids, limit_s)
         except WaitTimeout as error:
@@ -123,7 +124,7 @@ def _tell(views: Sequence[WorkerView], out: Output) -> None:
 
     def tell_each() -> None:
         for view in views:
-            render.say(f"worker {clean(view.profile.name)} {standing(view)}")
+            render.say(cut(f"worker {clean(view.profile.name)} {standing(view)}", WIDTH))
 
     out.write(workers_result(views, tell_each))
 
@@ -133,9 +134,8 @@ def standing(view: WorkerView) -> str:
     count = len(view.attempts)
     going_on = f"; {count} attempt{'s go' if count > 1 else ' goes'} on there" if count else ""
     if view.cordon is not None:
-        by = _by(view.cordon) if count else ""
         lost = " (it is lost)" if view.state.value == "LOST" else ""
-        return f"is {clean(view.cordon.told(empty=not count))}{lost}{going_on}{by}"
+        return f"is {_word(view.cordon, empty=not count)}{lost}{going_on}"
     match view.state.value:
         case "LOST":
             return "is lost: it gets work when it is back"
@@ -145,9 +145,12 @@ def standing(view: WorkerView) -> str:
             return "gets new work"
 
 
-def _by(cordon: Cordon) -> str:
-    """Until when what is there may finish."""
-    if not cordon.deadline_ms:
-        return ""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(cordon.deadline_ms / 1000))
-    return f", until {at} at the latest"
+def _word(cordon: Cordon, *, empty: bool) -> str:
+    """Who keeps it from work, and until when what is there may finish; the reason they know who just gave it."""
+    by = f" until {moment(cordon.deadline_ms)}" if cordon.deadline_ms and not empty else ""
+    return clean(replace(cordon, reason="").told(empty=empty)) + by
+
+
+def moment(at_ms: int) -> str:
+    """This moment by the clock of whoever reads it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))

@@ -17,6 +17,7 @@ from ganger.cli import (
     cancel,
     completion,
     dev,
+    doctor,
     exits,
     hold,
     logs,
@@ -60,6 +61,7 @@ SECTIONS = {
     ),
     "Daemons": (
         "worker ls",
+        "worker show",
         "worker start",
         "worker cordon",
         "worker drain",
@@ -70,7 +72,7 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("completion", "version"),
+    "More": ("doctor", "completion", "version"),
 }
 LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
@@ -168,7 +170,7 @@ def root(
 
 for verb in (
     dev, run, submit, ls, show, why, logs, progress, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, completion, version,
+    worker, master, planner, backup, restore, doctor, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
 for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -26,20 +25,6 @@ class Session:
 
         patience_s = PATIENCE_S if patience_s is None else patience_s
         return Client(self.address, self.token_file, self.state_dir or None, patience_s=patience_s)
-
-
-class Output(StrEnum):
-    """How a command writes its result."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-OutputOption = Annotated[
-    Output,
-    typer.Option("-o", "--output", help="How to write the result; json is versioned.", show_default=False),
-]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Write ids only, one per line.")]
 
 
 def session_of(context: typer.Context) -> Session:

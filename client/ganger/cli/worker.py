@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganger import render
-from ganger.cli import cordon
+from ganger.cli import cordon, worker_show
 from ganger.cli.daemons import PASS_ON, become
 from ganger.cli.output_options import with_list_output, with_output
 from ganger.cli.session import session_of
-from ganger.layout import NOTHING, WIDTH, Column, clean, cpus, cut, duration, size
+from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
 from ganger.output import Output, Result, told
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def add_to(app: typer.Typer) -> None:
         context_settings=PASS_ON,
         add_help_option=False,
     )(start)
+    worker_show.add_to(group)
     cordon.add_to(group)
     group.command("fence", short_help="give up a lost worker", epilog="Example: ganger worker fence w1")(
         with_output(["worker", "attempts"])(fence)
@@ -130,7 +131,10 @@ def fence(
 def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
     """A line for each worker that is to get no new work, with an empty one before them."""
     lines = [
-        cut(f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}", WIDTH - len(since))
+        cut(
+            f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}",
+            render.width() - len(since),
+        )
         + since
         for w in workers
         if w.cordon is not None

@@ -13,6 +13,8 @@ from ganger_core.domain.resources import Resources
 def explanation_document(explanation: Explanation) -> Document:
     """The task with its attempts, and why it waits or is where it is; null where that does not apply."""
     return {
+        "id": explanation.task.id,
+        "label": explanation.task.label,
         "task": task_document(explanation.task, attempts=explanation.attempts),
         "now_ms": explanation.now_ms,
         "waiting": _plain(explanation.waiting),

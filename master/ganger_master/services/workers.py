@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ganger_core.convert import task as convert_task
@@ -25,6 +26,7 @@ from ganger_master.registry import WorkerRegistry
 from ganger_master.services.calls import request_of
 from ganger_master.services.tasks import page_size, page_start
 
+VERSION = importlib.metadata.version("ganger")
 REPORTS_ON_LOOP = 250  # more than these at once would hold up the loop
 
 _log = get_logger()
@@ -197,6 +199,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             workers=[convert.worker_to_proto(view) for view in page],
             next_page_token=str(start + size) if len(views) > start + size else "",
             as_of_seq=as_of_seq,
+            now_ms=self._clock.now().wall_ms,
+            version=VERSION,
         )
 
     async def _take_in(

@@ -203,6 +203,7 @@ def test_how_tasks_ended(task: Task, text: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "text"),
     [
+        (Outcome(OutcomeKind.DRAINED, 143, 15, "w1 is empty now"), "drained: w1 is empty now"),
         (Outcome(KIND.OK, 0), ""),
         (Outcome(KIND.EXIT_NONZERO, 3, message="exited with code 3"), "exit code 3"),
         (Outcome(KIND.SIGNALLED, 128 + 11, 11), "killed by SIGSEGV"),
