@@ -7,6 +7,7 @@ A note is a comment of the page's source, `<!-- name: text -->`, above the block
 - `before: COMMAND`   is run first, unseen: to prepare a file, or to wait until something is as the page tells;
 - `varies: PATTERN`   text that may differ from run to run, beside what `documents.compare` knows;
 - `any order`         the lines of the outputs may come in any order;
+- `cluster ends`      daemons are stopped before the block, as Ctrl-C does it;
 - `cluster: OPTIONS`  for the whole page: `ganger dev OPTIONS` runs from its beginning.
 """
 
@@ -16,7 +17,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-NOTES = {"not run", "file", "before", "varies", "any order", "cluster"}
+NOTES = {"not run", "file", "before", "varies", "any order", "cluster", "cluster ends"}
 FENCE = re.compile(r"^(`{3,}|~{3,})\s*(\w*)\s*$")
 NOTE = re.compile(r"^<!-- ([a-z ]+?)(?:: (.*?))? -->$")
 NAMES_GANGER = re.compile(r"^(\$ )?(sudo )?ganger \w", re.MULTILINE)

@@ -39,6 +39,8 @@ def play(text: str, terminal: Terminal) -> Iterator[Difference]:
     for number, block in enumerate(shown):
         if block.note("not run") is not None:
             continue
+        if block.note("cluster ends") is not None:
+            terminal.stop_daemons()
         for command in block.all_notes("before"):
             lines, code = terminal.run(command)
             if code:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from select import select
@@ -148,6 +149,12 @@ class Terminal:
 
     def close(self) -> None:
         """End everything that was started here."""
+        self.stop_daemons()
+        os.killpg(self._shell.pid, signal.SIGKILL)
+        self._shell.communicate()
+
+    def stop_daemons(self) -> None:
+        """End the daemons, as Ctrl-C does it, and wait until they are gone."""
         for process, number in reversed(self._daemons):
             process.send_signal(number)
         for process, _ in reversed(self._daemons):
@@ -156,12 +163,11 @@ class Terminal:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        os.killpg(self._shell.pid, signal.SIGKILL)
-        self._shell.communicate()
+        self._daemons.clear()
 
     def _start(self, command: str, number: signal.Signals) -> list[str]:
         words = shlex.split(command)
-        log = self.home.parent / f"daemon-{len(self._daemons)}"
+        log = self.home.parent / f"daemon-{time.monotonic_ns()}"
         with log.open("wb") as out:
             process = subprocess.Popen(
                 words,
