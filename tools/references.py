@@ -81,11 +81,13 @@ OF_TASKS = (
     ("GANGER_TASK_ID", "the id of the task"),
     ("GANGER_ATTEMPT", "the number of this attempt; `GANGER_TOKEN` is the same"),
     ("GANGER_WORKER", "the name of the worker"),
-    ("GANGER_OUTPUT_DIR", "a folder for what the task makes"),
+    ("GANGER_OUTPUT_DIR", "a folder for what the task makes; it is published when the task succeeds"),
     ("GANGER_ARRAY_ID", "of an element: the id of its array"),
     ("GANGER_ARRAY_INDEX", "of an element: its index"),
     ("GANGER_ARRAY_COUNT", "of an element: how many elements the array has"),
     ("GANGER_ARRAY_ITEM", "of an element: its line or value"),
+    ("GANGER_STEP_SIGNAL", "of a script with `#SBATCH` lines: what `srun` in it takes care of"),
+    ("GANGER_REQUEUE_SIGNAL", "the same of `scontrol requeue`"),
     ("GANGER_MARK", "how a worker finds what a task left behind; of no use to the task"),
 )
 

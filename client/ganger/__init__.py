@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ganger_core.domain.array import Array, Indices, Items
     from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.explanation import Explanation
+    from ganger_core.domain.outputs import OutputFile, Outputs, Publish
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -64,7 +65,10 @@ __all__ = [
     "OnWorkerLost",
     "Outcome",
     "OutcomeKind",
+    "OutputFile",
+    "Outputs",
     "PermissionDenied",
+    "Publish",
     "Resources",
     "Task",
     "TaskFailed",
@@ -100,6 +104,7 @@ _HOMES = {
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
     "ganger_core.domain.explanation": ("Explanation",),
     "ganger_core.domain.cordon": ("Cordon",),
+    "ganger_core.domain.outputs": ("OutputFile", "Outputs", "Publish"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

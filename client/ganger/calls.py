@@ -16,8 +16,10 @@ from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import explanation as convert_explanation
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
+from ganger_core.convert.outputs import outputs_from_proto
 from ganger_core.domain.array import Array
 from ganger_core.domain.explanation import Explanation
+from ganger_core.domain.outputs import NO_OUTPUTS, Outputs
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import (
@@ -50,12 +52,14 @@ class TaskStatus:
     """A task, its attempts from the first to the newest, and the last event that this view contains.
 
     `history` has its events that are still kept, at most the first thousand, where they were asked for.
+    `outputs` is what its newest attempt published; the result among that is the task's.
     """
 
     task: Task
     attempts: tuple[Attempt, ...]
     as_of_seq: int
     history: tuple[Event, ...] = ()
+    outputs: Outputs = NO_OUTPUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,17 @@ class ExplainCalls(ArrayCalls):
         return convert_explanation.explanation_from_proto(self._call(self._reasons.ExplainTask, request))
 
 
-class WorkerCalls(ExplainCalls):
+class OutputCalls(ExplainCalls):
+    """The calls that only outputs need."""
+
+    def read_output(self, ref: AttemptRef, path: str, offset: int) -> Iterator[bytes]:
+        """One connection's share of a published file from `offset` on. Raises `grpc.RpcError` as it comes."""
+        request = task_pb2.ReadOutputRequest(task_id=ref.task_id, token=ref.token, path=path, offset=offset)
+        for part in self._stream(self._tasks.ReadOutput, request):
+            yield part.data
+
+
+class WorkerCalls(OutputCalls):
     """The calls about workers."""
 
     def __init__(self, target: Target, patience_s: float) -> None:
@@ -194,15 +208,20 @@ class MasterCalls(WorkerCalls):
         answer = self._call(self._tasks.SubmitTasks, request)
         return range(answer.first_task_id, answer.first_task_id + answer.count)
 
-    def status(self, task_id: int, wait_s: float = 0.0, *, history: bool = False) -> TaskStatus:
+    def status(
+        self, task_id: int, wait_s: float = 0.0, *, history: bool = False, outputs: bool = False
+    ) -> TaskStatus:
         """One task with its attempts; with `wait_s` when it is over, or after so many seconds."""
-        request = task_pb2.GetTaskStatusRequest(task_id=task_id, wait_s=wait_s, history=history)
+        request = task_pb2.GetTaskStatusRequest(
+            task_id=task_id, wait_s=wait_s, history=history, outputs=outputs
+        )
         answer = self._call(self._tasks.GetTaskStatus, request, CALL_TIMEOUT_S + wait_s)
         return TaskStatus(
             convert.task_from_proto(answer.task),
             tuple(map(convert.attempt_from_proto, answer.attempts)),
             answer.as_of_seq,
             tuple(map(convert.event_from_proto, answer.history)),
+            outputs_from_proto(answer.outputs),
         )
 
     def task_page(

@@ -11,8 +11,9 @@ from typing import Unpack
 
 from ganger.asking import ExplainingClient
 from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
-from ganger.calls import LogPart, MasterCalls, TaskRow, TaskStatus, task_rows
+from ganger.calls import LogPart, MasterCalls, TaskRow, task_rows
 from ganger.errors import TaskFailed
+from ganger.outputs import OutputClient
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
@@ -33,7 +34,7 @@ PATIENCE_S = 60.0
 MOST_LINES = 2**40
 
 
-class Client(ExplainingClient, WorkerClient):
+class Client(OutputClient, ExplainingClient, WorkerClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
@@ -100,10 +101,6 @@ class Client(ExplainingClient, WorkerClient):
             check_spec(spec, field)
         check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
-
-    def status(self, task_id: int, *, history: bool = False) -> TaskStatus:
-        """The task with all its attempts, of which an array has none itself; with `history` also with its events."""
-        return self._calls.status(task_id, history=history)
 
     def tasks(
         self,

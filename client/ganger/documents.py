@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.dependency import Dependency
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Attempt, Event, Outcome, Task, WorkerView
 
@@ -18,6 +20,7 @@ def task_document(
     worker: str | None = None,
     attempts: Sequence[Attempt] | None = None,
     events: Sequence[Event] | None = None,
+    outputs: Outputs | None = None,
 ) -> Document:
     """A task; times in ms are Unix time by the master's clock, null while not reached; limits are null for none."""
     spec = task.spec
@@ -57,6 +60,7 @@ def task_document(
         "after": [dependency_document(each) for each in spec.after],
         "on_dependency_failure": spec.on_dependency_failure.value,
         "waits_for": [each.task_id for each in task.waits.after],
+        "publish": spec.publish.value,
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
@@ -70,12 +74,25 @@ def task_document(
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
     if events is not None:
         fields["events"] = [event_document(event) for event in events]
+    if outputs is not None:
+        fields["result"] = json.loads(task.result) if task.result else None
+        fields["outputs"] = outputs_document(outputs)
     return fields
 
 
 def dependency_document(dependency: Dependency) -> Document:
     """A task that is waited for, and what has to become of it."""
     return {"task_id": dependency.task_id, "kind": dependency.kind.value}
+
+
+def outputs_document(outputs: Outputs) -> Document:
+    """What the newest attempt published, and what was left out of it."""
+    return {
+        "count": len(outputs.files),
+        "bytes": outputs.size,
+        "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in outputs.files],
+        "notes": list(outputs.notes),
+    }
 
 
 def array_document(array: Array) -> Document:

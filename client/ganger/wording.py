@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.outputs import Outputs, Publish
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
@@ -72,6 +73,33 @@ def _end_of_array(task: Task) -> str:
         said.append(f"the rest was not run: {task.reason}")
     said = [part for part in said if part]
     return text + link + "; ".join(said) if said else text
+
+
+def describe_missing_result(task: Task, outputs: Outputs) -> str:
+    """Why a task has no result."""
+    why = _why_missing(task, outputs, "no result: ")
+    return f"{name_of(task)} has no result: {why or 'it left no result.json in $GANGER_OUTPUT_DIR'}"
+
+
+def describe_missing_outputs(task: Task, outputs: Outputs) -> str:
+    """Why a task has published no files."""
+    why = _why_missing(task, outputs, "left out: ")
+    return f"{name_of(task)} has published nothing: {why or 'it left nothing in $GANGER_OUTPUT_DIR'}"
+
+
+def _why_missing(task: Task, outputs: Outputs, note: str) -> str:
+    if task.array is not None:
+        return f"its elements do; ask for one, such as {task.label}.{task.array.indices.at(0)}"
+    if not task.is_final:
+        return "it is not over yet"
+    for each in outputs.notes:
+        if each.startswith((note, "not published: ")):
+            return each.removeprefix("no result: ")
+    if task.spec.publish is Publish.NEVER:
+        return "it was submitted to publish nothing"
+    if task.state is not TaskState.SUCCEEDED and task.spec.publish is Publish.ON_SUCCESS:
+        return f"it {describe_end(task)}, and publishes only when it succeeds"
+    return ""
 
 
 def describe_counts(array: Array) -> str:

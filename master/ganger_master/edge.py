@@ -29,6 +29,7 @@ from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
 from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
@@ -36,6 +37,7 @@ from ganger_master.plan_notes import PlanNotes
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.explaining import ExplainService
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.state import Rules
@@ -129,6 +131,14 @@ class Edge:
         logs = LogStore(settings.state_dir / "logs")
         floor = DiskFloor(settings.least_free, settings.least_free_percent)
         disk = DiskGuard(free_space_of(settings.state_dir), floor, parts.clock)
+        outputs = OutputDesk()
+        answers = OutputAnswers(
+            outputs,
+            parts.reader.known_outputs,
+            self._readers,
+            forget_after_s=min(settings.keep_ended_s, settings.keep_failed_s),
+            ask_after_s=settings.prune_every_s,
+        )
         rooms = (
             parts.engine,
             parts.queue,
@@ -139,6 +149,7 @@ class Edge:
             self._readers,
             parts.clock,
             disk,
+            outputs,
         )
         explainer = Explainer(parts.engine, parts.queue, parts.registry, parts.notes, parts.rules)
         every_s = settings.heartbeat_every_s
@@ -158,6 +169,7 @@ class Edge:
                 logs,
                 parts.clock,
                 disk,
+                answers,
                 heartbeat_every_s=settings.heartbeat_every_s,
                 lease_s=settings.lease_s,
             ),

@@ -22,6 +22,7 @@ STUB_MODULES = (
     "ganger_planner.health",
     "ganger_worker.heartbeat",
     "ganger_worker.reporter",
+    "ganger_worker.serving",
     "ganger_worker.session",
     "ganger_worker.shipper",
 )
@@ -48,6 +49,16 @@ DECISIONS = (
     "ganger_worker.attempts",
     "ganger_worker.decisions",
     "ganger.layout",
+    "ganger.slurm.batch",
+    "ganger.slurm.columns",
+    "ganger.slurm.command_line",
+    "ganger.slurm.patterns",
+    "ganger.slurm.prelude",
+    "ganger.slurm.sbatch_options",
+    "ganger.slurm.script",
+    "ganger.slurm.states",
+    "ganger.slurm.times",
+    "ganger.slurm.variables",
     "ganger.why",
 )
 """Modules whose functions decide on values alone, with what is below them."""

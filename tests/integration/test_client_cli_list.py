@@ -9,6 +9,7 @@ import pytest
 
 from ganger import Array, Indices, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
+from ganger_core.domain.outputs import OutputFile, Outputs
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
 from testkit.client_cli import Cli
@@ -145,6 +146,7 @@ def test_json_of_ls(master: ScriptedMaster, cli: Cli) -> None:
     assert listed["tasks"][0]["started_ms"] is None
 
 
+NO_OUTPUTS = {"count": 0, "bytes": 0, "files": [], "notes": []}
 TASK_2: dict[str, object] = {
     "id": 2,
     "label": "2",
@@ -181,6 +183,7 @@ TASK_2: dict[str, object] = {
     "after": [],
     "on_dependency_failure": "SKIP",
     "waits_for": [],
+    "publish": "ON_SUCCESS",
     "crashes": 0,
     "attempt": 1,
     "submitted_ms": START_MS + 2000,
@@ -281,7 +284,7 @@ def test_json_of_show(master: ScriptedMaster, cli: Cli) -> None:
     both = json.loads(shown)
     assert list(both) == ["version", "tasks"]
     assert json.dumps(both["tasks"][0]) == json.dumps(
-        TASK_2 | {"attempts": [ATTEMPT_2_1], "events": EVENTS_2}
+        TASK_2 | {"attempts": [ATTEMPT_2_1], "events": EVENTS_2, "result": None, "outputs": NO_OUTPUTS}
     )
     assert both["tasks"][1]["attempts"] == []
 
@@ -305,6 +308,25 @@ def test_show_tells_labels(master: ScriptedMaster, cli: Cli) -> None:
     assert "label      exp=7\nlabel      project=vision\n" in shown
     (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
     assert document["labels"] == {"exp": "7", "project": "vision"}
+
+
+def test_show_tells_what_was_published_and_what_was_left_out(master: ScriptedMaster, cli: Cli) -> None:
+    files = (OutputFile("a\nb", 5, "0" * 64), OutputFile("sub/model.pt", 2**31 - 5, "1" * 64))
+    master.submit(task_spec(["true"], publish="always"))
+    master.run(1)
+    notes = ("left out: pipe: no regular file", "no result: result.json is " + "\x1b" * 100)
+    master.publish(1, Outputs(files, '{"loss":0.5}', notes))
+    master.end(1, 3)
+    shown = cli("show", "1").out
+    assert "publishes  always\n" in shown
+    assert 'result     {"loss":0.5}\n' in shown
+    assert "outputs    2 files, 2GiB: ganger cp 1: DEST\n" in shown
+    assert "           left out: pipe: no regular file\n" in shown
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
+    assert document["result"] == {"loss": 0.5}
+    assert document["outputs"]["files"][1] == {"path": "sub/model.pt", "size": 2**31 - 5, "sha256": "1" * 64}
 
 
 def test_show_of_what_does_not_exist(cli: Cli) -> None:

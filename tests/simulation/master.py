@@ -25,6 +25,7 @@ from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
 from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
@@ -33,6 +34,7 @@ from ganger_master.plan_notes import PlanNotes
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.state import Rules
@@ -44,6 +46,7 @@ from simulation.network import Reply, Stream
 from simulation.settings import Settings
 from simulation.virtual_loop import Process
 
+FORGET_AFTER_S, ASK_AFTER_S = 14 * 86_400.0, 30.0
 STREAMS = {"ReceiveOrders", "WatchEvents"}
 
 
@@ -101,6 +104,7 @@ class MasterDaemon:
         reader: Any = self.disk
         readers: Any = None
         roomy = DiskGuard(lambda: (2**40, 2**40), DiskFloor(0, 0), clock)
+        outputs = OutputDesk()
         self._tasks = TaskService(
             self.engine,
             self.queue,
@@ -111,6 +115,7 @@ class MasterDaemon:
             readers,
             clock,
             roomy,
+            outputs,
             heartbeat_every_s=settings.heartbeat_every_s,
         )
         self._workers = WorkerService(
@@ -122,6 +127,7 @@ class MasterDaemon:
             logs,
             clock,
             roomy,
+            OutputAnswers(outputs, self.disk.known_outputs, readers, FORGET_AFTER_S, ASK_AFTER_S),
             heartbeat_every_s=settings.heartbeat_every_s,
             lease_s=settings.lease_s,
         )

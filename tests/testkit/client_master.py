@@ -21,6 +21,7 @@ import grpc
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import AlreadyExists, Conflict, NotFound
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.states import AttemptState, Liveness, TaskState, WorkerState, worker_state
 from ganger_core.domain.task import (
@@ -70,6 +71,8 @@ class ScriptedMaster:
         self.logs: dict[tuple[AttemptRef, LogStream], bytes] = {}
         self.new_from: dict[LogStream, int] = {}  # where that begins which counts as new
         self.workers: list[WorkerView] = []
+        self.outputs: dict[int, Outputs] = {}  # by task
+        self.contents: dict[int, dict[str, bytes]] = {}  # of its files, by path
         self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
         self.failures = Failures()
         self.arrays = ScriptedArrays(self)
@@ -165,6 +168,12 @@ class ScriptedMaster:
             kept = data.splitlines(keepends=True)[-request.last_lines :] if request.last_lines else []
             start = max(start, len(data) - sum(map(len, kept)))
         return start
+
+    def publish(self, task_id: int, outputs: Outputs, **contents: bytes) -> None:
+        """The task's present attempt publishes this; `contents` are what its files hold."""
+        with self.changed:
+            self.outputs[task_id] = outputs
+            self.contents[task_id] = contents
 
     def end(self, task_id: int, code: int = 0, outcome: Outcome | None = None) -> None:
         """The task ends with an exit code, or with `outcome`."""

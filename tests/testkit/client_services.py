@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
+from ganger_core.convert.outputs import outputs_to_proto
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, NotFound
 from ganger_core.domain.selection import Selection
@@ -182,7 +184,7 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                     and context.is_active()
                 ):
                     self.master.changed.wait(0.02)  # also looks whether the caller is still there
-                return task_pb2.GetTaskStatusResponse(
+                answer = task_pb2.GetTaskStatusResponse(
                     task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),
                     as_of_seq=len(self.master.events),
@@ -192,6 +194,11 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                         if request.history and event.task_id == request.task_id
                     ],
                 )
+                outputs = self.master.outputs.get(request.task_id) if request.outputs else None
+                if outputs is not None:
+                    answer.task.result = outputs.result
+                    answer.outputs.CopyFrom(outputs_to_proto(replace(outputs, result="")))
+                return answer
 
         return self.answer("GetTaskStatus", request, context, do)
 
@@ -247,6 +254,14 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             ]
 
         yield from self.stream("WatchEvents", self.news(context, look, lambda: False), context)
+
+    def ReadOutput(self, request: Any, context: Any) -> Iterator[Any]:
+        self.enter("ReadOutput", request, context)
+        data = self.master.contents[request.task_id][request.path][request.offset :]
+        parts = [data[start : start + 1_000] for start in range(0, len(data), 1_000)]
+        yield from self.stream(
+            "ReadOutput", (task_pb2.ReadOutputResponse(data=part) for part in parts), context
+        )
 
     def ReadLogs(self, request: Any, context: Any) -> Iterator[Any]:
         self.enter("ReadLogs", request, context)

@@ -10,6 +10,7 @@ from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.explanation import Explanation
 from ganger_core.domain.placement import first_fit
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
+from ganger_core.domain.published import Published
 from ganger_core.domain.task import (
     AttemptRef,
     Event,
@@ -33,7 +34,7 @@ from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import take_up
 from ganger_master.state import Rules
-from ganger_master.store import reader
+from ganger_master.store import reader, rows
 from ganger_master.store.writer import StoreWriter
 
 LEASE_S = 300.0
@@ -146,6 +147,11 @@ class OneThreadMaster:
         assert seen is not None, task_id
         attempts = [seen.attempt] if seen.attempt else []
         return self.explainer.explain(seen.task, attempts, self.clock.now()).explanation
+
+    def published(self) -> dict[int, Published]:
+        """What tasks have published, as it is stored."""
+        found = self._db.execute(f"SELECT {rows.OUTPUT_COLUMNS} FROM outputs ORDER BY 1")  # noqa: S608
+        return {each.ref.task_id: each for each in map(rows.published_from_row, found)}
 
     def kill(self) -> None:
         """The process is gone: whatever was not committed never happened."""

@@ -16,6 +16,7 @@ from ganger.cli import (
     backup,
     cancel,
     completion,
+    cp,
     dev,
     doctor,
     exits,
@@ -28,6 +29,7 @@ from ganger.cli import (
     restore,
     retry,
     run,
+    shim,
     show,
     submit,
     update,
@@ -51,6 +53,7 @@ SECTIONS = {
         "show",
         "why",
         "logs",
+        "cp",
         "progress",
         "wait",
         "cancel",
@@ -72,7 +75,7 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("doctor", "completion", "version"),
+    "More": ("doctor", "shim install", "shim uninstall", "completion", "version"),
 }
 LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
@@ -169,13 +172,14 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, why, logs, progress, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, doctor, completion, version,
+    dev, run, submit, ls, show, why, logs, cp, progress, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, doctor, shim, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
 for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):
     for registered in described.registered_commands:
-        registered.cls = Verb
+        if registered.cls is None or not issubclass(registered.cls, Verb):
+            registered.cls = Verb
 
 
 @functools.cache

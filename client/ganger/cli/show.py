@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganger.documents import Document
     from ganger_core.domain.task import Attempt, Event, Task, TaskSpec
 
+MOST_ENV = 20  # variables that are shown one by one
 ATTEMPT_COLUMNS = (
     Column("ATTEMPT", right=True),
     Column("WORKER", least=8),
@@ -39,6 +40,9 @@ EVENT_COLUMNS = (
     Column("WORKER", least=8),
     Column("REASON", least=12),
 )
+
+
+SHOWN_RESULT = 300  # columns of a result that a person sees
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,7 +83,9 @@ def show(
 
     def document(row: TaskRow) -> Document:
         status = statuses[row.task.id]
-        return task_document(row.task, attempts=status.attempts, events=status.history)
+        return task_document(
+            row.task, attempts=status.attempts, events=status.history, outputs=status.outputs
+        )
 
     statuses = {status.task.id: status for status in found}
     rows = [
@@ -100,9 +106,9 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         *(("label", clean(f"{key}={value}")) for key, value in spec.labels),
         ("state", state),
         ("end" if task.is_final else "reason", clean(describe_end(task) if task.is_final else task.reason)),
-        ("command", clean(shlex.join(spec.command))),
+        ("command", clean(_command(spec))),
         ("folder", clean(spec.workdir) or "a fresh one per attempt"),
-        *(("env", clean(f"{name}={value}")) for name, value in spec.env),
+        *_env(task),
         *_array(task),
         ("needs", needs),
         ("priority", str(spec.priority)),
@@ -120,13 +126,29 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("finished", _moment(task.finished_ms, now_ms)),
         ("ran", ran_for(task, now_ms) if task.started_ms else ""),
     ]
-    render.show_facts(facts)
+    render.show_facts([*facts, *_outputs(status)])
     if status.attempts:
         render.say()
         render.show_table(ATTEMPT_COLUMNS, [_cells(attempt, now_ms) for attempt in status.attempts])
     if status.history:
         render.say()
         render.show_table(EVENT_COLUMNS, [_event_cells(event) for event in status.history])
+
+
+def _command(spec: TaskSpec) -> str:
+    from ganger.slurm.prelude import script_of
+
+    script = script_of(spec.command)
+    return (
+        shlex.join(spec.command) if script is None else f"batch script {shlex.join((script[0], *script[2]))}"
+    )
+
+
+def _env(task: Task) -> list[tuple[str, str]]:
+    env = task.spec.env
+    if len(env) > MOST_ENV:  # a batch script has the whole environment of who submitted it
+        return [("env", f"{len(env)} variables: ganger show {task.label} -o json")]
+    return [("env", clean(f"{name}={value}")) for name, value in env]
 
 
 def _what_it_is(task: Task) -> list[tuple[str, str]]:
@@ -161,6 +183,25 @@ def _array(task: Task) -> list[tuple[str, str]]:
             "" if array.max_fails is None else f"{array.max_fails}: with more, the rest is not run",
         ),
         ("retry of", str(array.retry_of or "")),
+    ]
+
+
+def _outputs(status: TaskStatus) -> list[tuple[str, str]]:
+    """What was published, how to get it, and what was left out."""
+    from ganger.build import policy_name
+
+    task, outputs = status.task, status.outputs
+    count = len(outputs.files)
+    files = (
+        f"{count} file{'' if count == 1 else 's'}, {size(outputs.size)}: ganger cp {task.label}: DEST"
+        if count
+        else ""
+    )
+    return [
+        ("publishes", "" if task.spec.publish == "ON_SUCCESS" else policy_name(task.spec.publish)),
+        ("result", cut(clean(task.result), SHOWN_RESULT)),
+        ("outputs", files),
+        *(("", clean(note)) for note in outputs.notes),
     ]
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import typer
 
 from ganger.cli.array_options import (
-    ArrayAsked,
     ArrayOption,
     EachLine,
     FromJson,
     MaxFails,
     MaxParallel,
-    read_array,
 )
 from ganger.cli.output_options import with_output
 from ganger.cli.session import session_of
+from ganger.cli.submit_script import Submission, SubmitCommand, read_submission
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
 from ganger.output import Output, told
 from ganger.render import note, say
@@ -24,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "submit",
+        cls=SubmitCommand,
         short_help="queue a command, print its id",
         epilog="Example: ganger submit -n prep -m 8GiB -- ./prep.sh",
         context_settings=COMMAND_LAST,
@@ -45,36 +45,39 @@ def submit(
 
     With --array, --each-line or --from-json it is queued many times, as the elements of an array. An element
     finds its index in GANGER_ARRAY_INDEX, and its line or value in GANGER_ARRAY_ITEM; people call it 42.7.
+
+    A script here that has #SBATCH or #GANGER lines at its head is read now, with the options in them; those
+    given here stand above. Behind -- it is a command as any other.
     """
-    wanted = read_array(array, each_line, from_json, max_parallel, max_fails)
+    array_options = {
+        "array": array,
+        "each_line": each_line,
+        "from_json": from_json,
+        "max_parallel": max_parallel,
+        "max_fails": max_fails,
+    }
+    wanted = read_submission(context, asked, array_options)
     with session_of(context).client() as client:
-        if wanted is None:
-            task_id = asked.submit(client)
-        else:
-            task_id = client.submit_array(
-                asked.command,
-                wanted.indices,
-                items=wanted.items,
-                max_parallel=wanted.max_parallel,
-                max_fails=wanted.max_fails,
-                **asked.options(client),
-            )
+        task_id = wanted.hand_in(client)
 
         def tell() -> None:
             _tell(task_id, wanted)
             hint_without_workers(client)
 
-        fields = {} if wanted is None else {"elements": len(wanted.indices)}
+        fields = {"elements": len(wanted.array.indices)} if wanted.array else {}
         document = {"id": task_id, "elements": None, **fields}
         out.write(told("tasks", [document], tell, whole={"task_ids": [task_id], **fields}))
 
 
-def _tell(task_id: int, wanted: ArrayAsked | None) -> None:
+def _tell(task_id: int, wanted: Submission) -> None:
     from ganger.wording import describe_queued
 
-    if wanted is None:
+    if wanted.without_effect:
+        note(f"of no effect here: {', '.join(wanted.without_effect)}")
+    array = wanted.array
+    if array is None:
         say(f"task {task_id} is queued")
     else:
-        say(describe_queued(task_id, len(wanted.indices), wanted.max_parallel))
-    look = f"ganger logs -f {task_id}" if wanted is None else f"ganger progress {task_id}"
+        say(describe_queued(task_id, len(array.indices), array.max_parallel))
+    look = f"ganger logs -f {task_id}" if array is None else f"ganger progress {task_id}"
     note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from ganger_core.convert import task as convert
+from ganger_core.convert.outputs import outputs_to_proto
 from ganger_core.domain import validate
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
@@ -21,6 +22,7 @@ from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
+from ganger_master.services.outputs import OutputCalls
 from ganger_master.services.updates import UpdateCalls
 from ganger_master.settling import why_it_waits
 from ganger_master.store.rows import spec_to_json
@@ -32,7 +34,7 @@ MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 
-class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, UpdateCalls, OutputCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
 
     async def SubmitTask(
@@ -72,12 +74,18 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         history = (
             await self._read(self._reader.history, task, as_of_seq, MOST_EVENTS) if request.history else ()
         )
-        return task_pb2.GetTaskStatusResponse(
+        answer = task_pb2.GetTaskStatusResponse(
             task=convert.task_to_proto(self._with_reason(task)),
             attempts=map(convert.attempt_to_proto, attempts),
             as_of_seq=as_of_seq,
             history=map(convert.event_to_proto, history),
         )
+        published = await self._published(task) if request.outputs else None
+        if published is not None:
+            outputs = published.outputs
+            answer.task.result = outputs.result
+            answer.outputs.CopyFrom(outputs_to_proto(replace(outputs, result="")))
+        return answer
 
     async def ListTasks(
         self, request: task_pb2.ListTasksRequest, context: object

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -12,6 +13,7 @@ from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, Invalid, UnknownWorker
 from ganger_core.domain.task import AttemptRef, LogStream, Report, ReportKind
+from ganger_core.domain.validate_outputs import check_report_outputs
 from ganger_core.logs import get_logger
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
 from ganger_master.changes import Command, Register, Request, SettleLog, Told
@@ -24,10 +26,12 @@ from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.calls import request_of
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import page_size, page_start
 
 VERSION = importlib.metadata.version("ganger")
 REPORTS_ON_LOOP = 250  # more than these at once would hold up the loop
+FILES_ON_LOOP = 1_000  # of one manifest
 
 _log = get_logger()
 
@@ -45,6 +49,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         logs: LogStore,
         clock: Clock,
         disk: DiskGuard,
+        outputs: OutputAnswers,
         *,
         heartbeat_every_s: float,
         lease_s: float,
@@ -57,6 +62,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self._logs = logs
         self._clock = clock
         self._disk = disk
+        self._outputs = outputs
         self._heartbeat_every_s = heartbeat_every_s
         self._lease_s = lease_s
 
@@ -144,6 +150,13 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         ]
         return worker_pb2.AppendLogsResponse(stored=stored)
 
+    async def ServeOutputs(
+        self, request: worker_pb2.ServeOutputsRequest, context: object
+    ) -> worker_pb2.ServeOutputsResponse:
+        """Take parts of outputs, and say which are wanted next."""
+        self._check_worker(request.worker_id, request.incarnation)
+        return await self._outputs.answer(request)
+
     async def FenceWorker(
         self, request: worker_pb2.FenceWorkerRequest, context: object
     ) -> worker_pb2.FenceWorkerResponse:
@@ -209,6 +222,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         """Have reports on disk; returns those that were refused."""
         for report in reports:
             validate.check_report(report)
+            if report.outputs is not None and len(report.outputs.files) > FILES_ON_LOOP:
+                await asyncio.to_thread(check_report_outputs, report)
+            else:
+                check_report_outputs(report)
         commands = [Told(worker_id, report, self._log_complete(report)) for report in reports]
         applied = self._engine.apply(commands, self._clock.now())
         await self._gate.passed(applied.ticket)

@@ -9,10 +9,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from ganger_core.domain.published import Published
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks, settling
+from ganger_master.remembering import KnownOutputs
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
@@ -23,6 +25,8 @@ _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
 CLOCK_SET_MS = 60_000  # so far may a task's events lie outside its times, because the clock was set
 _ATTEMPTS = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608
+_OUTPUTS = f"SELECT {rows.OUTPUT_COLUMNS} FROM outputs"  # noqa: S608
+_KNOWN_OUTPUTS = "SELECT t.id, t.token, t.finished_ms > 0, coalesce(o.token, 0) FROM tasks t"
 _EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events"  # noqa: S608
 
 
@@ -104,6 +108,18 @@ class StoreReader:
         where = f"{_ATTEMPTS} WHERE task_id = ? AND token = ?"
         row = self._db().execute(where, (ref.task_id, ref.token)).fetchone()
         return rows.attempt_from_row(row) if row else None
+
+    def published(self, task_id: int) -> Published | None:
+        """What the task published last."""
+        row = self._db().execute(f"{_OUTPUTS} WHERE task_id = ?", (task_id,)).fetchone()
+        return rows.published_from_row(row) if row else None
+
+    def known_outputs(self, task_ids: Collection[int]) -> dict[int, KnownOutputs]:
+        """What is known of the outputs of these tasks; those that are not known are left out."""
+        marks = ", ".join("?" * len(task_ids))
+        query = f"{_KNOWN_OUTPUTS} LEFT JOIN outputs o ON o.task_id = t.id WHERE t.id IN ({marks})"
+        found = self._db().execute(query, list(task_ids))
+        return {row[0]: KnownOutputs(row[1], bool(row[2]), row[3]) for row in found}
 
     def tasks(
         self,

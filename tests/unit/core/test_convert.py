@@ -88,6 +88,7 @@ PAIRED_ENUMS = {
     "OnWorkerLost": enums.ON_WORKER_LOST,
     "DependencyKind": enums.DEPENDENCY_KIND,
     "OnDependencyFailure": enums.ON_DEPENDENCY_FAILURE,
+    "Publish": enums.PUBLISH,
     "LogStream": enums.LOG_STREAM,
     "WorkerState": enums.WORKER_STATE,
     "ReportKind": enums.REPORT_KIND,
@@ -128,6 +129,7 @@ def follow(message: Any, path: tuple[str, ...]) -> Any:
 MAY_BE_LEFT_OUT = {
     "on_worker_lost": "by age",
     "on_dependency_failure": "skip",
+    "publish": "on success",
     "closed": "the rest may still be run",
     "worker": "the worker is not known any more",
 }
@@ -165,6 +167,7 @@ OPTIONAL = {
     ("Report", "outcome"),
     ("Report", "handed_to"),
     ("Waiting", "plan"),
+    ("Report", "outputs"),
 }
 # Left out, these mean zero workers.
 EMPTY_IS_FINE = {("Snapshot", "fleet"), ("Snapshot", "free")}
