@@ -24,7 +24,13 @@ import threading
 import time
 import traceback
 
-PRELOADED = ("ganger.cli.main", "ganger.client", "ganger.documents")
+PRELOADED = (
+    "ganger.cli.main",
+    "ganger.client",
+    "ganger.documents",
+    "ganger.slurm.submission",
+    "grpc.experimental",
+)
 OTHERS = ("dev", "backup", "restore")  # verbs that go on as another program, as those of daemons do
 CALLER = """#!{python} -SIE
 import os, signal, socket, struct, sys
@@ -115,10 +121,9 @@ def main() -> None:
     """Serve as long as the parent lives."""
     for name in PRELOADED:
         importlib.import_module(name)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-        importlib.import_module("ganger.cli.main").main(
-            ["--help"]
-        )  # puts the commands together, once for all
+    for words in ("--help", "version"):  # what is put together at the first command is there for all
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            importlib.import_module("ganger.cli.main").main([words])
     gc.freeze()
     with Server(sys.argv[1], Handler) as server:
         server.serve_forever()
