@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from documents.compare import agrees
+from documents.compare import MORE, agrees
 from documents.pages import Block, Step, blocks, cluster_of
 from documents.shell import Terminal
 
@@ -84,5 +84,14 @@ def rewritten(text: str, differences: Sequence[Difference]) -> str:
     """The page with what was written in place of what it shows."""
     lines = text.splitlines()
     for found in sorted(differences, key=lambda found: -found.step.first):
-        lines[found.step.first : found.step.end] = found.written
+        lines[found.step.first : found.step.end] = _as_short(found.written, found.step.output)
     return "\n".join(lines) + "\n"
+
+
+def _as_short(written: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """What was written, with `…` in place of as much as the page left out before, where that can be told."""
+    places = [number for number, line in enumerate(shown) if line.strip() == MORE]
+    if len(places) != 1 or len(written) < len(shown):
+        return list(written)
+    (before,), after = places, len(shown) - places[0] - 1
+    return [*written[:before], shown[before], *written[len(written) - after :]]

@@ -100,3 +100,21 @@ def test_what_was_written_takes_the_place_of_what_is_shown() -> None:
         "false\nx\n", "false\n"
     )
     assert rewritten(PAGE, []) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("shown", "written", "kept"),
+    [
+        (["a", "…", "d"], ["1", "2", "3", "4"], ["1", "…", "4"]),
+        (["a", "…"], ["1", "2", "3"], ["1", "…"]),
+        (["…", "c"], ["1", "2"], ["…", "2"]),
+        (["a", "…", "d"], ["1", "2"], ["1", "2"]),
+        (["…", "b", "…"], ["1", "2", "3", "4"], ["1", "2", "3", "4"]),
+        (["a"], [], []),
+    ],
+)
+def test_what_a_page_leaves_out_stays_left_out(shown: list[str], written: list[str], kept: list[str]) -> None:
+    page = "\n".join(["```console", "$ x", *shown, "```", ""])
+    ((step,),) = (block.steps for block in blocks(page))
+    found = rewritten(page, [Difference(1, step, tuple(written), 0)])
+    assert found == "\n".join(["```console", "$ x", *kept, "```", ""])
