@@ -12,7 +12,6 @@ from documents.pages import blocks, unrun
 from documents.play import play
 from documents.shell import ROOT, a_command_server, a_terminal
 
-
 NOT_RUN = {
     "docs/how-to.md": ["needs a second host"],
     "docs/operations.md": ["needs a host that is dead, or a worker that has been silent for 30 s"],
