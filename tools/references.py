@@ -38,6 +38,7 @@ TAKES = {
 }
 """What the parser of a setting takes, by its name; a number of a count stands in its own range."""
 
+_TYPE = re.compile(r" <\S+>$")  # of an argument, behind its name
 _BRACES = str.maketrans("", "", "{}")
 
 EXIT_CODES = (
@@ -171,7 +172,7 @@ def _command(root: Any, context: Any, name: str) -> Iterator[str]:
 def _options(command: Any, context: Any) -> Iterator[str]:
     found = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
     shown = [
-        (f"`{names.replace(' <list[str]>', '').strip()}`", _cell(text))
+        (f"`{_cell(_TYPE.sub('', names))}`", _cell(text))
         for names, text in found
         if names.strip() != "-h, --help"
     ]
