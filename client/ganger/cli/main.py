@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ganger.cli import (
+    apply,
     backup,
     cancel,
     dev,
@@ -24,6 +25,7 @@ from ganger.cli import (
     restore,
     retry,
     run,
+    schema,
     show,
     submit,
     update,
@@ -36,7 +38,20 @@ from ganger.cli.session import Session
 
 SECTIONS = {
     "Start here": ("dev",),
-    "Tasks": ("run", "submit", "ls", "show", "logs", "wait", "cancel", "hold", "release", "update", "retry"),
+    "Tasks": (
+        "run",
+        "submit",
+        "apply",
+        "ls",
+        "show",
+        "logs",
+        "wait",
+        "cancel",
+        "hold",
+        "release",
+        "update",
+        "retry",
+    ),
     "Daemons": (
         "worker ls",
         "worker start",
@@ -46,7 +61,7 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("version",),
+    "More": ("schema job", "version"),
 }
 EXAMPLE = "Example: "  # how the epilog of each command begins
 
@@ -139,8 +154,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, logs, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, version,
+    dev, run, submit, apply, ls, show, logs, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, schema, version,
 ):  # fmt: skip
     verb.add_to(app)
 

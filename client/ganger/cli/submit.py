@@ -12,6 +12,7 @@ from ganger.cli.array_options import (
     MaxParallel,
     read_array,
 )
+from ganger.cli.job_files import is_job_file
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
 from ganger.render import document, note, say
@@ -42,7 +43,14 @@ def submit(
 
     With --array, --each-line or --from-json it is queued many times, as the elements of an array. An element
     finds its index in GANGER_ARRAY_INDEX, and its line or value in GANGER_ARRAY_ITEM; people call it 42.7.
+
+    A job file as the only word (job.yaml, job.toml) is read, and what it describes is queued: see `ganger apply`.
     """
+    if is_job_file(asked.command):
+        from ganger.cli.submit_file import submit_file
+
+        submit_file(context, asked.command[0], output, quiet=quiet)
+        return
     wanted = read_array(array, each_line, from_json, max_parallel, max_fails)
     with session_of(context).client() as client:
         fields: dict[str, object] = {}

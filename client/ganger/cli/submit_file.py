@@ -1,0 +1,27 @@
+"""This module is `ganger submit job.yaml`: the tasks of a job file are queued at once."""
+
+from __future__ import annotations
+
+import typer
+
+from ganger.cli.job_files import begin, submit_jobs
+from ganger.cli.session import Output, session_of
+from ganger.cli.task_options import hint_without_workers
+
+OF_THE_CALL = frozenset({"command", "output", "quiet"})
+
+
+def submit_file(context: typer.Context, path: str, output: Output, *, quiet: bool) -> None:
+    """Queue what the file describes. Raises `Invalid`, also for options that belong into the file."""
+    from ganger_core.domain.errors import Invalid
+
+    for name in context.params.keys() - OF_THE_CALL:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = name.replace("_", "-")
+            raise Invalid(f"--{option}: {path} is a job file, which says such things itself; write it there")
+    jobs, run_id = begin([path])
+    with session_of(context).client() as client:
+        submit_jobs(client, [path], jobs, run_id, output, quiet=quiet)
+        if output is Output.TABLE and not quiet:
+            hint_without_workers(client)
