@@ -8,20 +8,17 @@ from datetime import datetime
 from typing import TypedDict
 
 from ganger.moments import moment_ms
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.parse import parse_cpus, parse_duration, parse_exit_codes, parse_memory
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import DEFAULT_PRIORITY, NO_RETRY, Limits, OnWorkerLost, Retry, TaskSpec
-from ganger_core.domain.validate import (
-    check_seconds,
-    check_signal,
-    check_spec,
-    parse_cpus,
-    parse_duration,
-    parse_exit_codes,
-    parse_memory,
-)
+from ganger_core.domain.retry import NO_RETRY, Retry
+from ganger_core.domain.task import DEFAULT_PRIORITY, Limits, OnWorkerLost, TaskSpec
+from ganger_core.domain.validate import check_seconds, check_signal, check_spec
 
 TIMEOUT = "timeout"  # among the exit codes to retry on: its run limit was over
+AfterLike = Iterable[int | tuple[str, int] | Dependency]
+"""Ids of tasks, or pairs of a kind and an id, such as ("any", 41)."""
 
 
 class TaskOptions(TypedDict, total=False):
@@ -47,6 +44,8 @@ class TaskOptions(TypedDict, total=False):
     backoff: float | str
     deadline: float | str | datetime
     warn: str
+    after: AfterLike
+    on_dependency_failure: OnDependencyFailure | str
 
 
 def task_spec(
@@ -72,6 +71,8 @@ def task_spec(
     backoff: float | str = NO_RETRY.backoff_s,
     deadline: float | str | datetime = 0,
     warn: str = "",
+    after: AfterLike = (),
+    on_dependency_failure: OnDependencyFailure | str = OnDependencyFailure.SKIP,
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -85,17 +86,18 @@ def task_spec(
     cluster. `on_worker_lost` says what becomes of it then: "requeue" runs it elsewhere, "wait" lets it run on
     without a lease and waits for its worker, "fail" fails it, "by-age" requeues in its first hour and waits later.
 
-    `labels` are words of your own, by which tasks are found again, such as {"project": "vision"}.
-
     It does not start before `not_before`: seconds from now, or a moment such as "14:30", "2026-12-24T08:00" or a
-    datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`.
+    datetime; nor, with `hold`, before `Client.update(id, held=False)` or `ganger release`. It is not started when it
+    could not be over by its `deadline`, such a moment (0: none), as far as `time` tells. `warn` such as "USR1@2m" sends
+    it a signal so long before `time` is over. `labels` are words of your own to find it by, {"project": "vision"}.
 
     A task that fails is tried again `retries` times: after any exit code, or those of `retry_on` such as "75,80-90",
     of which "timeout" stands for its run limit; never after `never_retry_on`. Before the first retry it waits up to
     `backoff`, then up to twice as long each time, at most ten minutes. A lost worker is no failure of the task.
 
-    It is not started when it could not be over by its `deadline`, a moment as above (0: none), as far as `time` tells.
-    `warn` such as "USR1@2m" sends it a signal so long before `time` is over.
+    `after` are ids of tasks to wait for until they have succeeded, or pairs such as ("any", 41): "any" waits until it
+    is over, "fail" until it has failed, "start" until it runs. An array has succeeded when all its elements have. Once
+    that cannot come any more `on_dependency_failure` counts: "skip" ends the task as SKIPPED, "hold", "run", "fail".
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -121,6 +123,8 @@ def task_spec(
         hold=hold,
         retry=_retry(retries, retry_on, never_retry_on, backoff),
         deadline_ms=deadline_ms(deadline),
+        after=dependencies(after),
+        on_dependency_failure=_failure_policy(on_dependency_failure),
     )
     check_spec(spec)
     return spec
@@ -159,6 +163,43 @@ def label_pairs(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]
         if not isinstance(key, str) or not isinstance(value, str):
             raise Invalid(f"labels: keys and values are text, not {key!r}: {value!r}", field="labels")
     return tuple(sorted(pairs))
+
+
+def dependencies(after: AfterLike) -> tuple[Dependency, ...]:
+    """What to wait for, from ids and pairs of a kind and an id; raises `Invalid`."""
+    if isinstance(after, (int, str)) or not isinstance(after, Iterable):
+        raise Invalid('after must be a list of task ids, such as [41, ("any", 42)]', field="after")
+    return tuple(_dependency(each) for each in after)
+
+
+def _dependency(each: object) -> Dependency:
+    if isinstance(each, Dependency):
+        return each
+    if not isinstance(each, tuple):
+        return Dependency(each)  # type: ignore[arg-type]  # what is no id is refused with the task
+    if len(each) != 2:
+        raise Invalid(f'after: {each!r:.80} is no pair such as ("any", 41)', field="after")
+    kind, task_id = each
+    return Dependency(task_id, dependency_kind(str(kind)))
+
+
+def dependency_kind(text: str) -> DependencyKind:
+    """A kind as people write it: ok, any, fail, start; raises `Invalid`."""
+    try:
+        return DependencyKind(text.upper())
+    except ValueError:
+        known = ", ".join(each.value.lower() for each in DependencyKind)
+        raise Invalid(f"after: {text[:40]!r} is none of {known}", field="after") from None
+
+
+def _failure_policy(value: OnDependencyFailure | str) -> OnDependencyFailure:
+    try:
+        return OnDependencyFailure(value.upper())
+    except ValueError:
+        known = ", ".join(each.value.lower() for each in OnDependencyFailure)
+        raise Invalid(
+            f"on_dependency_failure: {value!r} is none of {known}", field="on_dependency_failure"
+        ) from None
 
 
 def signal_number(value: int | str) -> int:

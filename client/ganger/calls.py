@@ -168,6 +168,26 @@ class MasterCalls(ArrayCalls):
         request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
         return self._call(self._workers.FenceWorker, request).attempts
 
+    def cordon(
+        self,
+        request_id: str,
+        workers: Sequence[str],
+        reason: str,
+        *,
+        drain: bool = False,
+        deadline_s: float | None = None,
+    ) -> list[str]:
+        """The ids of the workers that get no new work now."""
+        request = worker_pb2.CordonWorkerRequest(
+            request_id=request_id, workers=workers, reason=reason, drain=drain, deadline_s=deadline_s
+        )
+        return list(self._call(self._workers.CordonWorker, request).worker_ids)
+
+    def resume(self, request_id: str, workers: Sequence[str]) -> list[str]:
+        """The ids of the workers that may have work again."""
+        request = worker_pb2.ResumeWorkerRequest(request_id=request_id, workers=workers)
+        return list(self._call(self._workers.ResumeWorker, request).worker_ids)
+
     def watch(
         self, after_seq: int, task_ids: Sequence[int], timeout_s: float | None, *, only_ends: bool = False
     ) -> Iterator[EventBatch]:

@@ -14,6 +14,7 @@ from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_
 from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
+from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.selection import Selection, check_selection
 from ganger_core.domain.states import TaskState
@@ -23,15 +24,14 @@ from ganger_core.domain.task import (
     LogChunk,
     Task,
     TaskSpec,
-    WorkerView,
 )
-from ganger_core.domain.validate import check_spec
+from ganger_core.domain.validate import check_order, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
 
 
-class Client(ArrayClient):
+class Client(ArrayClient, WorkerClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
@@ -85,7 +85,8 @@ class Client(ArrayClient):
     def submit_many(self, specs: Iterable[TaskSpec], *, request_id: str | None = None) -> range:
         """Hand in many tasks, all or none, and return their consecutive ids.
 
-        One call takes up to 10,000 tasks and 4 MiB. `request_id` is as for `submit`.
+        One call takes up to 10,000 tasks and 4 MiB. Tasks may be `after` others of the same call: -1 is the first of
+        these, -2 the second. `request_id` is as for `submit`.
         """
         listed = list(specs)
         for number, spec in enumerate(listed):
@@ -95,6 +96,7 @@ class Client(ArrayClient):
                     f"{field} is no TaskSpec, which `ganger.task_spec` makes: {spec!r:.100}", field=field
                 )
             check_spec(spec, field)
+        check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
     def status(self, task_id: int) -> TaskStatus:
@@ -194,22 +196,6 @@ class Client(ArrayClient):
             raise Invalid("task_ids is empty: no event would ever come; None asks for all", field="task_ids")
         self._calls.meet()
         return follow_events(self._calls, after_seq, task_ids or (), timeout_s)
-
-    def workers(self) -> Iterator[WorkerView]:
-        """The workers that the master knows, by name."""
-        token = ""
-        while True:
-            page, token = self._calls.worker_page(token)
-            yield from page
-            if not token:
-                return
-
-    def fence(self, worker: str) -> int:
-        """Declare that a LOST worker's host is dead, by the worker's name or id; returns how many attempts that ends.
-
-        Their tasks run elsewhere or fail. If the host lives after all, they may run twice until it reports.
-        """
-        return self._calls.fence(_new_request_id(), worker)
 
 
 def _new_request_id() -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from ganger_core import state_dir
 from ganger_core.domain.errors import GangerError, Invalid, Unavailable
-from ganger_core.domain.validate import parse_cpus, parse_memory
+from ganger_core.domain.parse import parse_cpus, parse_memory
 from ganger_core.settings import SOCKET_NAME
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
 
@@ -49,6 +51,9 @@ def task_document(
         "backoff_s": spec.retry.backoff_s,
         "failures": task.failures,
         "faults": task.faults,
+        "after": [dependency_document(each) for each in spec.after],
+        "on_dependency_failure": spec.on_dependency_failure.value,
+        "waits_for": [each.task_id for each in task.waits.after],
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
@@ -61,6 +66,11 @@ def task_document(
     if attempts is not None:
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
     return fields
+
+
+def dependency_document(dependency: Dependency) -> Document:
+    """A task that is waited for, and what has to become of it."""
+    return {"task_id": dependency.task_id, "kind": dependency.kind.value}
 
 
 def array_document(array: Array) -> Document:
@@ -127,6 +137,18 @@ def worker_document(worker: WorkerView) -> Document:
         },
         "heartbeat_age_s": round(worker.heartbeat_age_s, 3),
         "attempts": [{"task_id": ref.task_id, "attempt": ref.token} for ref in worker.attempts],
+        "cordon": None if worker.cordon is None else cordon_document(worker.cordon),
+    }
+
+
+def cordon_document(cordon: Cordon) -> Document:
+    """Who wants a worker to get no new work, why, and since when (Unix time by the master's clock)."""
+    return {
+        "by": cordon.by,
+        "reason": cordon.reason,
+        "since_ms": cordon.since_ms,
+        "drains": cordon.drains,
+        "deadline_ms": cordon.deadline_ms or None,
     }
 
 

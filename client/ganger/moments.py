@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ganger_core.domain.errors import GangerError, Invalid
-from ganger_core.domain.validate import LATEST_MS, check_seconds, parse_duration
+from ganger_core.domain.parse import parse_duration
+from ganger_core.domain.validate import LATEST_MS, check_seconds
 
 EXAMPLES = "such as 14:30, 2026-12-24T08:00, 1h30m (from now) or now+1h30m"
 

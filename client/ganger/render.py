@@ -23,9 +23,12 @@ _COLOURS = {
     "CANCELLED": "33",
     "TIMED_OUT": "31",
     "EXPIRED": "31",
+    "SKIPPED": "33",
     "UP": "32",
     "SUSPECT": "33",
+    "CORDONED": "33",
     "DRAINING": "33",
+    "DRAINED": "33",
     "LOST": "31",
 }
 

@@ -14,12 +14,14 @@ _WITHOUT_OUTCOME = {
     "CANCELLED": "was cancelled",
     "TIMED_OUT": "timed out",
     "EXPIRED": "expired before it started",
+    "SKIPPED": "was skipped",
 }
 _WITH_CODE = (OutcomeKind.EXIT_NONZERO, OutcomeKind.SIGNALLED, OutcomeKind.LAUNCH_FAILED)
 _KINDS = {
     "running": (TaskState.STARTING, TaskState.RUNNING, TaskState.STOPPING),
     "failed": (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED),
     "cancelled": (TaskState.CANCELLED,),
+    "skipped": (TaskState.SKIPPED,),
 }
 
 
@@ -133,5 +135,9 @@ def _sentence(outcome: Outcome) -> str:
             return f"timed out{detail}"
         case OutcomeKind.EXPIRED:
             return f"expired before it started{detail}"
+        case OutcomeKind.DRAINED:
+            return f"was stopped to empty its worker{detail}"
         case OutcomeKind.UNKILLABLE:
             return f"cannot be ended{detail}"
+        case OutcomeKind.SKIPPED:
+            return f"never ran{detail}"

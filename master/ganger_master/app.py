@@ -23,8 +23,9 @@ from ganger_master.ageing import Ageing
 from ganger_master.cleanup import Cleanup, CleanupLoop
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.planning import Planning, RemotePlanner
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry

@@ -11,18 +11,18 @@ from dataclasses import replace
 
 from ganger_core.domain.array import Items
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.dependency import FAILED
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_master.aside import is_held_back
-from ganger_master.changes import Answer, Answered, Change, CloseArray, Enqueue, Limit, SubmitArray
-from ganger_master.ending import Stopping, stop, withdraw_waiting
+from ganger_master.changes import Change, CloseArray, Limit, SubmitArray
+from ganger_master.ending import KIND_OF_UNBEGUN, Stopping, stop, withdraw_waiting
 from ganger_master.lateness import latest_start_ms
-from ganger_master.moves import event_of, first_waits, put
-from ganger_master.remembering import answer_of
+from ganger_master.moves import first_waits, put
 from ganger_master.state import Rules, State
 
-_FAILED = (TaskState.FAILED, TaskState.TIMED_OUT, TaskState.EXPIRED)
-_KIND_OF = {TaskState.CANCELLED: OutcomeKind.CANCELLED, TaskState.EXPIRED: OutcomeKind.EXPIRED}
+_UNBEGUN = (TaskState.CANCELLED, TaskState.SKIPPED)  # what is no failure, and no success of the array either
 
 
 def element(task: Task, position: int, items: Items | None) -> Task:
@@ -39,7 +39,7 @@ def element(task: Task, position: int, items: Items | None) -> Task:
         env.append(("GANGER_ARRAY_ITEM", items[position]))
     state, outcome, reason = array.closed or TaskState.PENDING, None, ""
     if array.closed is not None:
-        outcome, reason = Outcome(_KIND_OF[array.closed], message=task.reason), task.reason
+        outcome, reason = Outcome(KIND_OF_UNBEGUN[array.closed], message=task.reason), task.reason
     return Task(
         id=task.id + 1 + position,
         owner=task.owner,
@@ -75,8 +75,13 @@ def in_line(state: State, task_id: int, now: Instant) -> Task | None:
         return None
     if task.spec.deadline_ms and now.wall_ms >= latest_start_ms(task.spec):
         return None
+    return None if is_held_back(all_waits(state, task)[1], now.wall_ms) else task
+
+
+def all_waits(state: State, task: Task) -> tuple[Waits, Waits]:
+    """What a task itself waits for, and what its array does."""
     array = state.tasks.get(task.array_id)
-    return None if array and is_held_back(array.waits, now.wall_ms) else task
+    return task.waits, array.waits if array else NO_WAITS
 
 
 def room(state: State, array_id: int) -> int | None:
@@ -86,29 +91,18 @@ def room(state: State, array_id: int) -> int | None:
     return max(0, array.max_parallel - state.lanes.running(array_id)) if array.max_parallel else None
 
 
-def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Change, Answer]:
+def new_array(state: State, command: SubmitArray, now: Instant) -> Task:
     """A new array, which waits."""
-    known = answer_of(state.requests, command.request)
-    if known is not None:
-        return Change(), int(known)
-    array, task_id = command.array, state.next_task_id
-    counts = ((TaskState.PENDING, len(array)),)
-    task = Task(
-        task_id,
+    counts = ((TaskState.PENDING, len(command.array)),)
+    return Task(
+        state.next_task_id,
         command.request.owner,
         command.spec,
         TaskState.PENDING,
         submitted_ms=now.wall_ms,
-        array=replace(array, counts=counts, closed=None, made=0),
+        array=replace(command.array, counts=counts, closed=None, made=0),
         waits=first_waits(command.spec, command.request.owner),
     )
-    change = Change(tasks=[task], effects=[Enqueue(task), Limit(task_id)])
-    if command.items is not None:
-        change.items.append(command.items)
-    change.events.append(event_of(state, change, task, now))
-    last = task_id + len(array)
-    change.answered.append(Answered(command.request, str(task_id), now.wall_ms, task_id, last))
-    return change, task_id
 
 
 def close(
@@ -116,7 +110,7 @@ def close(
 ) -> Change:
     """The rest of the array is not run: elements without a record become `how`.
 
-    With `stopping` those with records are cancelled, too: they end if they wait, and are stopped if they live.
+    With `stopping` those with records are ended, too: what waits becomes `how`, what lives is stopped.
     """
     assert task.array is not None, task
     change = Change(effects=[CloseArray(task.id)])
@@ -125,7 +119,7 @@ def close(
         assert stopping is not None
         each = state.tasks[element_id]
         if each.state is TaskState.PENDING:
-            withdraw_waiting(state, change, each, Outcome(OutcomeKind.CANCELLED, message=why), now)
+            withdraw_waiting(state, change, each, how, why, now)
         else:
             living = True
             stop(state, rules, change, each, why, stopping, now)
@@ -148,7 +142,7 @@ def follow(state: State, rules: Rules, array_id: int, now: Instant) -> Change:
     assert task.array is not None, task
     elements = state.arrays.get(array_id)
     counts = elements.counts(task.array.closed)
-    failed = sum(counts[each] for each in _FAILED)
+    failed = sum(counts[each] for each in FAILED)
     most = task.array.max_fails
     if task.array.closed is None and most is not None and failed > most and _going_on(counts):
         why = f"more than {most} of its elements failed"
@@ -162,7 +156,7 @@ def follow(state: State, rules: Rules, array_id: int, now: Instant) -> Change:
         task = replace(task, started_ms=now.wall_ms)
     change = Change()
     if wanted in TASK_FINAL:
-        outcome = _outcome(counts, elements.worst, len(array))
+        outcome = _outcome(task, counts, elements.worst)
         reason = task.reason if array.closed else outcome.message
         task = replace(task, finished_ms=now.wall_ms, outcome=outcome, reason=reason)
         change.effects += [CloseArray(array_id), Limit(array_id)]
@@ -187,20 +181,23 @@ def _state_of(task: Task, counts: Counter[TaskState]) -> TaskState:
         if task.state is TaskState.STOPPING:
             return TaskState.STOPPING
         return TaskState.PENDING if waiting == counts.total() else TaskState.RUNNING
-    if any(counts[each] for each in _FAILED):
+    if any(counts[each] for each in FAILED):
         return TaskState.FAILED
-    return TaskState.CANCELLED if counts[TaskState.CANCELLED] else TaskState.SUCCEEDED
+    return next((each for each in _UNBEGUN if counts[each]), TaskState.SUCCEEDED)
 
 
-def _outcome(counts: Counter[TaskState], worst: Outcome | None, count: int) -> Outcome:
+def _outcome(task: Task, counts: Counter[TaskState], worst: Outcome | None) -> Outcome:
     """How an array ended: as the worst of its elements, and how many failed."""
-    failed = sum(counts[each] for each in _FAILED)
+    assert task.array is not None, task
+    count = len(task.array)
+    failed = sum(counts[each] for each in FAILED)
     if not failed:
-        cancelled = counts[TaskState.CANCELLED]
-        kind = OutcomeKind.CANCELLED if cancelled else OutcomeKind.OK
-        message = f"{cancelled} of {count} elements were cancelled" if cancelled else ""
-        return Outcome(kind, exit_code=None if cancelled else 0, message=message)
+        for state in _UNBEGUN:
+            if counts[state]:
+                message = f"{counts[state]} of {count} elements were {state.value.lower()}"
+                return Outcome(KIND_OF_UNBEGUN[state], message=message)
+        return Outcome(OutcomeKind.OK, exit_code=0)
     message = f"{failed} of {count} elements failed"
-    if worst is None:  # all expired without a record
-        return Outcome(OutcomeKind.EXPIRED, message=message)
+    if worst is None:  # all that failed had no record
+        return Outcome(KIND_OF_UNBEGUN[task.array.closed or TaskState.EXPIRED], message=message)
     return replace(worst, message=message)

@@ -1,4 +1,4 @@
-"""This module keeps what waits for something other than capacity: until a moment, or until somebody lets it go on.
+"""This module keeps what waits for something other than capacity: a moment, other tasks, or somebody.
 
 Moments that people name are of the wall clock; pauses are measured on the steady one, so that a clock that is set does
 not make them longer. A pause begins anew with the master.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ganger_core.domain.clock import Instant
-from ganger_core.domain.task import NO_WAITS, Waits
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 OUTDATED_KEPT = 1_000  # entries of what is not aside any more, before they are dropped
 
@@ -76,7 +76,7 @@ class Aside:
 
     def _note(self, number: int, entry: _Entry, now: Instant) -> None:
         """Look at it again at the later of its two moments, as far as that can be told now."""
-        if entry.waits.held_by:
+        if entry.waits.held_by or entry.waits.after:
             return
         if entry.paused_until_s > now.steady_s:
             self._by_steady.add(entry.paused_until_s, number)
@@ -85,7 +85,7 @@ class Aside:
         if len(self._by_wall) + len(self._by_steady) > 2 * len(self._entries) + OUTDATED_KEPT:
             self._by_wall, self._by_steady = _Due(), _Due()
             for other, known in self._entries.items():
-                if not known.waits.held_by:
+                if not (known.waits.held_by or known.waits.after):
                     self._by_steady.add(known.paused_until_s, other)
 
 
@@ -112,5 +112,5 @@ class _Due:
 
 
 def is_held_back(waits: Waits, now_ms: int) -> bool:
-    """Whether somebody holds this, or its moment has not come (Unix milliseconds)."""
-    return bool(waits.held_by) or waits.until_ms > now_ms
+    """Whether somebody holds this, it waits for other tasks, or its moment has not come (Unix milliseconds)."""
+    return bool(waits.held_by or waits.after) or waits.until_ms > now_ms

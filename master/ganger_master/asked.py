@@ -5,8 +5,8 @@ from __future__ import annotations
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Outcome, OutcomeKind, Task
-from ganger_master.arrays import close, find, submit_array
+from ganger_core.domain.task import Task
+from ganger_master.arrays import close, find, new_array
 from ganger_master.changes import (
     Answer,
     Answered,
@@ -14,6 +14,7 @@ from ganger_master.changes import (
     Change,
     Enqueue,
     Expire,
+    Limit,
     Submit,
     SubmitArray,
     Update,
@@ -22,6 +23,7 @@ from ganger_master.ending import Stopping, stop, withdraw_waiting
 from ganger_master.lateness import why_late
 from ganger_master.moves import event_of, first_waits
 from ganger_master.remembering import answer_of
+from ganger_master.settling import begin_waiting, with_ids
 from ganger_master.state import Rules, State
 from ganger_master.updating import update
 
@@ -49,15 +51,36 @@ def submit(state: State, command: Submit, now: Instant) -> tuple[Change, Answer]
     change = Change()
     first = state.next_task_id
     owner = command.request.owner
-    for number, spec in enumerate(command.specs):
+    ids = range(first, first + len(command.specs))
+    for number, asked in enumerate(command.specs):
+        spec = with_ids(asked, first)
         waits = first_waits(spec, owner)
         task = Task(first + number, owner, spec, TaskState.PENDING, submitted_ms=now.wall_ms, waits=waits)
+        if spec.after:
+            task = begin_waiting(state, change, task, command.known, ids)
         change.tasks.append(task)
         change.effects.append(Enqueue(task))
         change.events.append(event_of(state, change, task, now))
     last = first + len(command.specs) - 1
     change.answered.append(Answered(command.request, str(first), now.wall_ms, first, last))
     return change, first
+
+
+def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Change, Answer]:
+    """A new array, which waits."""
+    known = answer_of(state.requests, command.request)
+    if known is not None:
+        return Change(), int(known)
+    change = Change()
+    task = begin_waiting(state, change, new_array(state, command, now), command.known)
+    change.tasks.append(task)
+    change.effects += [Enqueue(task), Limit(task.id)]
+    if command.items is not None:
+        change.items.append(command.items)
+    change.events.append(event_of(state, change, task, now))
+    last = task.id + len(command.array)
+    change.answered.append(Answered(command.request, str(task.id), now.wall_ms, task.id, last))
+    return change, task.id
 
 
 def cancel(state: State, rules: Rules, command: Cancel, now: Instant) -> tuple[Change, Answer]:
@@ -83,7 +106,7 @@ def cancel(state: State, rules: Rules, command: Cancel, now: Instant) -> tuple[C
     elif task.state is TaskState.PENDING:
         if task.id not in state.tasks:
             change.tasks.append(task)  # an element gets its record
-        after = withdraw_waiting(state, change, task, Outcome(OutcomeKind.CANCELLED, message=why), now).state
+        after = withdraw_waiting(state, change, task, TaskState.CANCELLED, why, now).state
     elif not task.is_final:
         after = stop(state, rules, change, task, why, how, now).state
     change.answered.append(_note(command, after, now))
@@ -105,7 +128,7 @@ def expire(state: State, rules: Rules, command: Expire, now: Instant) -> tuple[C
     if task.state is not TaskState.PENDING:
         return Change(), None
     change = Change()
-    withdraw_waiting(state, change, task, Outcome(OutcomeKind.EXPIRED, message=why), now)
+    withdraw_waiting(state, change, task, TaskState.EXPIRED, why, now)
     return change, None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     Attempt,
@@ -29,20 +31,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A user submits tasks, all or none. Answer: the first id."""
+    """A user submits tasks, all or none. Answer: the first id.
+
+    `known` are those that they are to run after, as far as these were found in the store.
+    """
 
     request: Request
     specs: tuple[TaskSpec, ...]
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitArray:
-    """A user submits an array; `items` are what its elements get, if anything. Answer: its id."""
+    """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
+
+    `known` is as for `Submit`.
+    """
 
     request: Request
     spec: TaskSpec
     array: Array
     items: Items | None = None
+    known: Mapping[int, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,23 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCordon:
+    """An operator wants these workers to get no new work, or (None) to have it again. Answer: the ids, by blanks."""
+
+    request: Request
+    worker_ids: tuple[str, ...]
+    cordon: Cordon | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """An attempt must leave its worker, which should be empty by now: its task waits again, once it has ended."""
+
+    ref: AttemptRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """A worker registered."""
 
@@ -193,6 +220,8 @@ Command = (
     | SettleLog
     | LoseAttempt
     | Fence
+    | SetCordon
+    | Evict
     | Register
     | Forget
     | SettleRestore
@@ -260,6 +289,14 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Cordoned:
+    """The worker gets nothing new by an operator's word, or (None) is free of that."""
+
+    worker_id: str
+    cordon: Cordon | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relet:
     """The attempt's lease has another length from now on."""
 
@@ -274,7 +311,9 @@ class Tell:
     order: Order
 
 
-Effect = Enqueue | Dequeue | CloseArray | Limit | Reserve | Release | HandOver | Rest | Relet | Tell
+Effect = (
+    Enqueue | Dequeue | CloseArray | Limit | Reserve | Release | HandOver | Rest | Cordoned | Relet | Tell
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,10 +337,12 @@ class Change:
     effects: list[Effect] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
     workers: list[WorkerProfile] = field(default_factory=list)
+    cordons: list[tuple[str, Cordon | None]] = field(default_factory=list)  # by worker id
     forgotten: list[Forget] = field(default_factory=list)
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
     respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
+    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -310,6 +351,7 @@ class Change:
             or self.attempts
             or self.answered
             or self.workers
+            or self.cordons
             or self.forgotten
             or self.restore_settled
         )
@@ -323,9 +365,11 @@ class Change:
             (self.effects, later.effects),
             (self.answered, later.answered),
             (self.workers, later.workers),
+            (self.cordons, later.cordons),
             (self.forgotten, later.forgotten),
             (self.restore_settled, later.restore_settled),
             (self.items, later.items),
             (self.respecified, later.respecified),
+            (self.due, later.due),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.task import AttemptRef
 from ganger_core.logs import get_logger
-from ganger_master.changes import Age, Command, LoseAttempt, Revoke, SettleLog, Withdraw
+from ganger_master.changes import Age, Command, Evict, LoseAttempt, Revoke, SettleLog, Withdraw
+from ganger_master.cordons import is_leaving
 from ganger_master.engine import Engine
 from ganger_master.expiring import expire
+from ganger_master.fencing import evictions
+from ganger_master.moves import awaiting_logs
 from ganger_master.prefill import overdue
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -44,6 +47,7 @@ class Cleanup:
             return [
                 *self._overdue_attempts(now),
                 *self._aged_attempts(state, now),
+                *self._evictions(state, now),
                 *(Revoke(ref, "asked back: nothing came free for it") for ref in overdue(state, now.wall_ms)),
                 *logs,
             ]
@@ -56,6 +60,14 @@ class Cleanup:
         live = self._registry.leased()
         return [Age(ref) for ref in live if ages(state, self._rules, ref, now)]
 
+    def _evictions(self, state: State, now: Instant) -> list[Command]:
+        """What is left on workers that should be empty by now."""
+        over = [pair for pair in state.cordons.items() if pair[1].is_over(now.wall_ms)]
+        found = [
+            each for key, cordon in over for each in evictions(self._registry, state.workers[key], cordon)
+        ]
+        return [each for each in found if not (isinstance(each, Evict) and is_leaving(state, each.ref))]
+
     def _overdue_attempts(self, now: Instant) -> list[Command]:
         """Decided under the engine lock, because an order that leaves meanwhile may not be withdrawn."""
         expired, lease_over = self._registry.overdue(now.steady_s, LEASE_MARGIN_S)
@@ -65,7 +77,7 @@ class Cleanup:
         ]
 
     def _overdue_logs(self, now: Instant) -> list[AttemptRef]:
-        waiting = {attempt.ref for attempt in self._engine.all_awaiting_log()}
+        waiting = {attempt.ref for attempt in self._engine.look(awaiting_logs)}
         self._log_waits = {ref: self._log_waits.get(ref, now.steady_s) for ref in waiting}
         return [ref for ref, since in self._log_waits.items() if now.steady_s - since >= LOG_PATIENCE_S]
 

@@ -24,6 +24,7 @@ from ganger_master.queue import BucketKey, Heads, TaskQueue
 from ganger_master.reasons import NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
+from ganger_master.settling import is_due
 from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
@@ -71,6 +72,8 @@ class Cycle:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
         expire(self._engine, self._queue, now)  # nothing begins after its deadline
+        while self._engine.look(is_due):  # a part at a time: others get the lock in between
+            self._engine.apply((), now)
         self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)
@@ -82,8 +85,13 @@ class Cycle:
             return CycleResult(0, 0, 0, 0, "")
         held = self._hold is not None and self._hold.holds(now)
         if held or not fleet.worker_ids:
-            why = restored.REASON if held else why_none(self._registry.resting(now.steady_s))
-            self._queue.park([(key, why) for key in heads.keys], heads.generation)
+            why = (
+                restored.REASON
+                if held
+                else why_none(self._registry.resting(now.steady_s), self._registry.excluded())
+            )
+            waiting = [*heads.keys, *(key for key, _ in heads.limited)]
+            self._queue.park([(key, why) for key in waiting], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
         snapshot = Snapshot(fleet, free, heads.shapes)
@@ -176,19 +184,19 @@ class Cycle:
     def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[LaneKey], now: Instant) -> None:
         """Leave out what was left over, and of the rest what fits nowhere and can go behind nobody (`in_lanes`)."""
         fleet, free = self._registry.fleet(now.steady_s)
-        best = not_worse(free)
+        best, excluded = not_worse(free), self._registry.excluded()
 
         def no_room(key: BucketKey) -> object:
             may_go = key.lane in in_lanes or any(key.request.fits(left) for left in best)
-            return "" if may_go else NoRoom(key.request, fleet, free)
+            return "" if may_go else NoRoom(key.request, fleet, free, excluded)
 
         keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
         reasons: list[tuple[BucketKey, object]] = [
-            (key, Refused(key.request, refusal.groups))
+            (key, Refused(key.request, refusal.groups, excluded))
             for key, refusal in zip(keys, planned.plan.refusals, strict=True)
         ]
         if planned.by == BY_NOBODY:
-            reasons = [(key, NoRoom(key.request, fleet, free)) for key in heads.keys]
+            reasons = [(key, NoRoom(key.request, fleet, free, excluded)) for key in heads.keys]
         self._queue.park(reasons, heads.generation, no_room)
 
     def _say_fallback(self, planned: Planned) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptEvent, TaskEvent, TaskState
@@ -20,27 +20,50 @@ class Stopping:
     grace_s: float | None = None
 
 
-def withdraw_waiting(state: State, change: Change, task: Task, ended: Outcome, now: Instant) -> Task:
-    """A task that waits is over, as `ended` says: CANCELLED or EXPIRED."""
-    event = TaskEvent.EXPIRED if ended.kind is OutcomeKind.EXPIRED else TaskEvent.CANCELLED
-    task = move(task, event, reason=ended.message, finished_ms=now.wall_ms, outcome=ended)
+KIND_OF_UNBEGUN = {
+    TaskState.CANCELLED: OutcomeKind.CANCELLED,
+    TaskState.EXPIRED: OutcomeKind.EXPIRED,
+    TaskState.SKIPPED: OutcomeKind.SKIPPED,
+    TaskState.FAILED: OutcomeKind.SKIPPED,
+}
+"""How what waits may be over, and the kind of its outcome then."""
+
+
+def withdraw_waiting(
+    state: State, change: Change, task: Task, how: TaskState, why: str, now: Instant
+) -> Task:
+    """A task that waits is over: it is `how`, one of `KIND_OF_UNBEGUN`."""
+    ended = Outcome(KIND_OF_UNBEGUN[how], message=why)
+    task = move(task, TaskEvent[how.name], reason=why, finished_ms=now.wall_ms, outcome=ended)
     change.effects.append(Dequeue(task.id))
     put(state, change, task, now)
     return task
 
 
 def stop(
-    state: State, rules: Rules, change: Change, task: Task, why: str, how: Stopping, now: Instant
+    state: State,
+    rules: Rules,
+    change: Change,
+    task: Task,
+    why: str,
+    how: Stopping,
+    now: Instant,
+    *,
+    drained: bool = False,
 ) -> Task:
-    """A live task is told to stop; one that is being stopped may be told to hurry. One without a process goes on."""
+    """A live task is told to stop; one that is being stopped may be told to hurry. One without a process goes on.
+
+    If that is only to empty its worker (`drained`) the task waits again; whoever wants it ended wins over that.
+    """
     attempt = state.attempts[task.id]
+    if task.state is TaskState.STOPPING:
+        return _stop_again(state, rules, change, task, attempt, why, how, now)
     if has_ended(attempt):
         return task
-    if task.state is TaskState.STOPPING:
-        _hurry(rules, change, task, attempt, how)
-        return task
     number, grace_s = how.signal or attempt.stop_signal, _grace(rules, how, task)
-    attempt = step_attempt(attempt, AttemptEvent.STOP_ASKED, stop_signal=number, stop_grace_s=grace_s)
+    attempt = step_attempt(
+        attempt, AttemptEvent.STOP_ASKED, stop_signal=number, stop_grace_s=grace_s, drained=drained
+    )
     task = move(task, TaskEvent.STOP_ASKED, reason=why)
     change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
     put(state, change, task, now, attempt)
@@ -52,14 +75,34 @@ def stop_order(task: Task, attempt: Attempt) -> StopOrder:
     return StopOrder(attempt.ref, attempt.stop_grace_s, task.reason, attempt.stop_signal)
 
 
-def _hurry(rules: Rules, change: Change, task: Task, attempt: Attempt, how: Stopping) -> None:
-    """A shorter grace or another signal counts; a longer grace changes nothing."""
+def _stop_again(
+    state: State,
+    rules: Rules,
+    change: Change,
+    task: Task,
+    attempt: Attempt,
+    why: str,
+    how: Stopping,
+    now: Instant,
+) -> Task:
+    """A shorter grace or another signal counts; a longer grace changes nothing. One that was drained ends now."""
+    hurried = attempt if has_ended(attempt) else _hurried(rules, task, attempt, how)
+    if attempt.drained:
+        task = replace(task, reason=why, version=task.version + 1)
+        put(state, change, task, now, hurried._replace(drained=False))
+    elif hurried is not attempt:
+        change.attempts.append(hurried)
+    if hurried is not attempt:
+        change.effects.append(Tell(attempt.worker_id, stop_order(task, hurried)))
+    return task
+
+
+def _hurried(rules: Rules, task: Task, attempt: Attempt, how: Stopping) -> Attempt:
     grace_s = min(_grace(rules, how, task), attempt.stop_grace_s)
     number = how.signal or attempt.stop_signal
-    if (grace_s, number) != (attempt.stop_grace_s, attempt.stop_signal):
-        attempt = attempt._replace(stop_grace_s=grace_s, stop_signal=number)
-        change.attempts.append(attempt)
-        change.effects.append(Tell(attempt.worker_id, stop_order(task, attempt)))
+    if (grace_s, number) == (attempt.stop_grace_s, attempt.stop_signal):
+        return attempt
+    return attempt._replace(stop_grace_s=grace_s, stop_signal=number)
 
 
 def _grace(rules: Rules, how: Stopping, task: Task) -> float:

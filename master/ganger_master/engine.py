@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import GangerError
-from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, RevokeOrder, Task
-from ganger_master import arrays
+from ganger_master import arrays, settling
 from ganger_master.changes import (
     Answer,
     Change,
     CloseArray,
     Command,
+    Cordoned,
     Dequeue,
     Effect,
     Enqueue,
@@ -44,7 +45,13 @@ from ganger_master.state import Rules, State
 from ganger_master.transitions import step
 from ganger_master.updating import is_in_force
 
+SETTLED_AT_ONCE = (
+    100  # of those that wait for other tasks, so many hear of one step before others get the lock
+)
 KEEP_ENDED = 10_000  # ended tasks kept in memory; older ones are read from the store
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,11 @@ class Engine:
                 self._state.next_seq - 1,
             )
 
+    def look(self, at: Callable[[State], T]) -> T:
+        """What this finds in the state as of now, of which it must keep nothing that changes."""
+        with self._lock:
+            return at(self._state)
+
     def position(self) -> tuple[int, int]:
         """The last ticket drawn and the last event given: what a read that starts now must wait for."""
         with self._lock:
@@ -150,16 +162,6 @@ class Engine:
         with self._lock:
             attempt, task = self._state.attempts.get(ref.task_id), self._state.tasks.get(ref.task_id)
             return attempt if attempt and attempt.ref == ref and awaits_log(task, attempt) else None
-
-    def all_awaiting_log(self) -> list[Attempt]:
-        """Every ended attempt whose task waits for the rest of its log."""
-        with self._lock:
-            tasks = self._state.tasks
-            return [
-                attempt
-                for attempt in self._state.attempts.values()
-                if awaits_log(tasks[attempt.ref.task_id], attempt)
-            ]
 
     def desired(self, worker_id: str) -> tuple[int, tuple[Order, ...]]:
         """Everything that this worker should hold or end, as orders, and the ticket that this depends on."""
@@ -202,6 +204,7 @@ class Engine:
             change.extend(part)
             self._follow_locked(part, change, now)
             answers.append(answer)
+        self._settle_locked(change, now)
         self._carry_out_locked(change.effects, now)
         if change.is_stored():
             self._ticket += 1
@@ -224,6 +227,19 @@ class Engine:
                 change.extend(more)
                 touched.add(array_id)
 
+    def _settle_locked(self, change: Change, now: Instant) -> None:
+        """Let those hear that wait for what is over or has begun; where they are many, the scheduler goes on."""
+        due = self._state.dependents.due
+        for _ in range(SETTLED_AT_ONCE):
+            if not due:
+                return
+            part = settling.settle_next(self._state, self._rules, now)
+            self._install_locked(part)
+            change.extend(part)
+            self._follow_locked(part, change, now)
+        if due:
+            self._queue.wake()
+
     def _install_locked(self, change: Change) -> None:
         state = self._state
         for task in change.tasks:
@@ -231,6 +247,9 @@ class Engine:
                 self._note_array_locked(task, change)
             state.tasks[task.id] = task
             state.next_task_id = max(state.next_task_id, task.id + 1)
+            settling.note(state, task)
+        for upstream, has_begun, task_id in change.due:
+            state.dependents.look(upstream, has_begun, [task_id])
         for attempt in change.attempts:
             state.attempts[attempt.ref.task_id] = attempt
             state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)
@@ -239,6 +258,10 @@ class Engine:
             state.requests[request.owner, request.request_id] = (request.digest, told.answer)
         for profile in change.workers:
             state.workers[profile.id] = profile
+        for worker_id, cordon in change.cordons:
+            state.cordons.pop(worker_id, None)
+            if cordon is not None:
+                state.cordons[worker_id] = cordon
         for old in change.forgotten:
             for task_id in old.task_ids:
                 state.tasks.pop(task_id, None)
@@ -293,7 +316,7 @@ class Engine:
 
     def _makes_room_locked(self, effect: Effect) -> bool:
         match effect:
-            case Release():
+            case Release() | Cordoned():  # whom a cordon shuts out is to be told so
                 return True
             case HandOver(attempt, _):
                 return wants_more(self._state, attempt)
@@ -328,41 +351,3 @@ class Engine:
             old = self._ended.popleft()
             self._state.tasks.pop(old, None)  # or forgotten meanwhile
             self._state.attempts.pop(old, None)
-
-
-def enqueue_waiting(state: State, queue: TaskQueue, now: Instant) -> None:
-    """Fill the queue from a loaded state: what waits, elements without a record included."""
-    for task in [each for each in state.tasks.values() if each.array is not None]:
-        assert task.array is not None
-        queue.push([task], now)
-        if task.array.closed is None:
-            elements = state.arrays.get(task.id)
-            queue.remove(range(task.id + 1, task.id + 1 + elements.made))
-            queue.remove(elements.with_records())
-        queue.limit_array(task.id, arrays.room(state, task.id) or 0, task.array.max_parallel)
-    queue.push(
-        (task for task in state.tasks.values() if task.array is None and task.state is TaskState.PENDING), now
-    )
-
-
-def reserve_live(state: State, registry: WorkerRegistry, rules: Rules, now: Instant) -> None:
-    """Rebuild the reservations from the live attempts of a loaded state: all told, all leases anew.
-
-    What a store of an earlier version did not know (`schema-3.sql`) is the cluster's own setting.
-    """
-    for stored in [attempt for attempt in state.attempts.values() if attempt.is_live]:
-        attempt = stored
-        if stored.lease_s < 0:
-            attempt = stored._replace(lease_s=rules.lease_s, stop_grace_s=rules.stop_grace_s)
-            state.attempts[attempt.ref.task_id] = attempt
-        request = state.tasks[attempt.ref.task_id].spec.resources
-        state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)
-        held = Reservation(
-            attempt.worker_id,
-            Resources() if attempt.behind else request,
-            now.steady_s,
-            now.steady_s,
-            attempt.lease_s,
-            told=True,
-        )
-        registry.reserve(attempt.ref, held)

@@ -89,8 +89,9 @@ def give_back(
     vacate(state, change, attempt, handed_to)
     if event is AttemptEvent.REJECTED:
         change.effects.append(Rest(attempt.worker_id, why))
-    if task.state is TaskState.STOPPING:
+    if task.state is TaskState.STOPPING and not attempt.drained:
         return put(state, change, _cancelled(task, now), now, attempt)
+    why = task.reason if attempt.drained else why
     task = move(task, TaskEvent.WITHDRAWN, started_ms=0, reason=_told(attempt, _TAKEN[event], why))
     change.effects.append(Enqueue(task))
     return put(state, change, task, now, attempt)
@@ -107,9 +108,13 @@ def lose(
     handed_to: AttemptRef | None = None,
     gone: Collection[AttemptRef] = (),
 ) -> Change:
-    """The attempt is lost: its task is cancelled if that was asked, fails if it must, or waits again."""
+    """The attempt is lost: its task is cancelled if that was asked, fails if it must, or waits again.
+
+    One that was drained costs its task nothing, however it came to its end.
+    """
     change = Change() if change is None else change
-    kind = OutcomeKind.CANCELLED if task.state is TaskState.STOPPING else OutcomeKind.LOST
+    ends = task.state is TaskState.STOPPING and not attempt.drained
+    kind = OutcomeKind.CANCELLED if ends else OutcomeKind.LOST
     attempt = step_attempt(
         attempt,
         AttemptEvent.LOST,
@@ -117,11 +122,11 @@ def lose(
         outcome=Outcome(kind, message=loss.why),
     )
     vacate(state, change, attempt, handed_to, gone)
-    task = replace(task, crashes=task.crashes + loss.is_crash)
-    if task.state is TaskState.STOPPING:
+    task = replace(task, crashes=task.crashes + (loss.is_crash and not attempt.drained))
+    if ends:
         return put(state, change, _cancelled(task, now), now, attempt)
     reason = _told(attempt, "lost", loss.why)
-    final = _why_final(task)
+    final = "" if attempt.drained else _why_final(task)
     if final:
         ended = Outcome(OutcomeKind.LOST, message=f"{final}: {reason}")
         task = move(
@@ -134,6 +139,15 @@ def lose(
         )
         return put(state, change, task, now, attempt)
     task = move(task, TaskEvent.REQUEUED, started_ms=0, reason=reason)
+    change.effects.append(Enqueue(task))
+    return put(state, change, task, now, attempt)
+
+
+def put_back(state: State, change: Change, task: Task, attempt: Attempt, now: Instant) -> Change:
+    """The attempt was stopped to empty its worker, and has ended: the task waits again, with the rank that it had."""
+    ended = replace(attempt.outcome or Outcome(OutcomeKind.DRAINED), kind=OutcomeKind.DRAINED)
+    attempt = attempt._replace(outcome=replace(ended, message=task.reason))
+    task = move(task, TaskEvent.REQUEUED, started_ms=0, reason=_told(attempt, "stopped", task.reason))
     change.effects.append(Enqueue(task))
     return put(state, change, task, now, attempt)
 

@@ -19,7 +19,8 @@ from ganger_core.domain.states import (
     TaskState,
     advance,
 )
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec, Waits
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec
+from ganger_core.domain.waits import Waits
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -126,6 +127,11 @@ def awaits_log(task: Task | None, attempt: Attempt | None) -> bool:
     if task is None or attempt is None or task.is_final or task.state is TaskState.PENDING:
         return False
     return has_ended(attempt)
+
+
+def awaiting_logs(state: State) -> list[Attempt]:
+    """Every ended attempt whose task waits for the rest of its log."""
+    return [each for each in state.attempts.values() if awaits_log(state.tasks[each.ref.task_id], each)]
 
 
 def ago(now: Instant, age_s: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,10 +10,20 @@ from functools import cached_property
 from ganger_core.domain.placement import explain_refusal
 from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
-from ganger_core.domain.task import Waits
+from ganger_core.domain.task import OutcomeKind, Task
+from ganger_core.domain.waits import Waits
 
 NO_WORKER = "no worker is connected"
 GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A worker that is there and gets no new work, and why, as words that follow its name."""
+
+    name: str
+    capacity: Resources
+    why: str
 
 
 @dataclass(frozen=True)
@@ -22,13 +32,14 @@ class Refused:
 
     request: Resources
     groups: Sequence[GroupRefusal]
+    excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
         return self._text
 
     @cached_property
     def _text(self) -> str:
-        return why_refused(self.request, self.groups)
+        return why_refused(self.request, self.groups, self.excluded)
 
 
 @dataclass(frozen=True)
@@ -38,17 +49,25 @@ class NoRoom:
     request: Resources
     fleet: Fleet
     free: Sequence[Resources]
+    excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
         return self._text
 
     @cached_property
     def _text(self) -> str:
-        return why_refused(self.request, explain_refusal(self.request, self.fleet, self.free))
+        groups = explain_refusal(self.request, self.fleet, self.free)
+        return why_refused(self.request, groups, self.excluded)
 
 
-def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
-    """A sentence from the reasons of every group of workers."""
+def why_refused(request: Resources, groups: Sequence[GroupRefusal], excluded: Sequence[Excluded] = ()) -> str:
+    """A sentence from the reasons of every group of workers, and who is `excluded` though it is large enough."""
+    shut = why_excluded([each for each in excluded if request.fits(each.capacity)])
+    said = _why_refused(request, groups)
+    return f"{said}; {shut}" if shut else said
+
+
+def _why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     busy = [group for group in groups if group.code is RefusalCode.BUSY]
     small = [group for group in groups if group.code is RefusalCode.TOO_LARGE]
     if not groups:
@@ -69,26 +88,68 @@ def why_refused(request: Resources, groups: Sequence[GroupRefusal]) -> str:
     return text
 
 
-def why_none(resting: Sequence[tuple[str, str]]) -> str:
+def why_excluded(excluded: Sequence[Excluded]) -> str:
+    """That these get no new work, by the name and the reason of the first; empty for none."""
+    if not excluded:
+        return ""
+    first, others = excluded[0], len(excluded) - 1
+    also = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    return f"{first.name}{also} {'are' if others else 'is'} excluded: {first.why}"
+
+
+def why_none(resting: Sequence[tuple[str, str]], excluded: Sequence[Excluded] = ()) -> str:
     """A sentence for when no worker may get work; `resting` are those that refused attempts, each with its words."""
+    shut = why_excluded(excluded)
     if not resting:
-        return NO_WORKER
+        return f"no worker takes new work: {shut}" if shut else NO_WORKER
     (name, words), others = resting[0], len(resting) - 1
     also = f", and {others} other{'s' if others > 1 else ''} too," if others else ""
-    return f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+    return (
+        f"worker {name}{also} refused what it was given last and is asked again within a minute: {words}"
+        + (f"; {shut}" if shut else "")
+    )
 
 
-def why_aside(own: Waits, arrays: Waits) -> str:
-    """What a task waits for beside capacity, by itself or with its array; empty for nothing."""
+def why_aside(own: Waits, arrays: Waits, standing: Callable[[int], str] = lambda _: "") -> str:
+    """What a task waits for beside capacity, by itself or with its array; empty for nothing.
+
+    `standing` gives what to say of a task that it waits for, such as `41 (RUNNING)`.
+    """
     for waits in (own, arrays):
         if waits.held_by:
             return f"held by {waits.held_by}: `ganger release` lets it go on"
+    after = own.after + arrays.after
+    if after:
+        others = len(after) - 1
+        also = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+        return f"waits for {standing(after[0].task_id) or after[0].task_id}{also}"
     until_ms = max(own.until_ms, arrays.until_ms)
     if own.pause_s:
         return f"failed and is tried again after {own.pause_s:.3g} s"
     if not until_ms:
         return ""
     return f"not before {datetime.fromtimestamp(until_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def how_it_ended(task: Task) -> str:
+    """How a task ended, as the end of a sentence that begins with its name."""
+    outcome = task.outcome
+    if task.array is not None or outcome is None:
+        said = task.state.value.lower().replace("_", " ")
+        return f"{said}: {outcome.message}" if outcome is not None and outcome.message else said
+    match outcome.kind:
+        case OutcomeKind.OK:
+            return "succeeded"
+        case OutcomeKind.EXIT_NONZERO:
+            return f"failed with exit code {outcome.exit_code}"
+        case OutcomeKind.SIGNALLED:
+            return f"was killed by signal {outcome.signal}"
+        case OutcomeKind.CANCELLED if outcome.message.startswith("cancelled"):
+            return f"was {outcome.message}"
+        case OutcomeKind.CANCELLED:
+            return "was cancelled"
+    said = outcome.kind.value.lower().replace("_", " ")
+    return f"{said}: {outcome.message}" if outcome.message else said
 
 
 def why_it_stays(worker: str, otherwise: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, WorkerState, advance
+from ganger_core.domain.states import WORKER_MOVES, Liveness, WorkerEvent, advance
 from ganger_core.domain.task import Attempt, AttemptRef, WorkerProfile, WorkerUsage
-from ganger_master.changes import Effect, HandOver, Release, Relet, Reserve, Rest
+from ganger_master.changes import Cordoned, Effect, HandOver, Release, Relet, Reserve, Rest
 from ganger_master.roster import Entry, Reservation, Roster
 
 __all__ = ["Reservation", "WorkerRegistry"]
@@ -33,14 +33,14 @@ class WorkerRegistry(Roster):
         with self._lock.write():
             entry = self._workers.get(profile.id)
             if entry is None:
-                state = WorkerState.LOST if remembered else WorkerState.UP
-                entry = Entry(profile, state, now_s, not remembered, free=profile.capacity)
+                liveness = Liveness.LOST if remembered else Liveness.UP
+                entry = Entry(profile, liveness, now_s, not remembered, free=profile.capacity)
                 self._workers[profile.id] = entry
                 return
             entry.free = profile.capacity.minus(entry.profile.capacity.minus(entry.free))
             entry.profile, entry.seen_s, entry.registered = profile, now_s, True
             entry.rests, entry.rests_until_s = 0, 0.0
-            entry.state = advance(WORKER_MOVES, entry.state, WorkerEvent.REGISTERED)
+            entry.liveness = advance(WORKER_MOVES, entry.liveness, WorkerEvent.REGISTERED)
 
     def heartbeat(
         self,
@@ -58,15 +58,15 @@ class WorkerRegistry(Roster):
         """
         with self._lock.write():
             entry = self._workers[worker_id]
-            before = entry.state
+            before = entry.liveness
             event = WorkerEvent.DRAINED if draining else WorkerEvent.HEARTBEAT
-            entry.state = advance(WORKER_MOVES, before, event)
+            entry.liveness = advance(WORKER_MOVES, before, event)
             entry.seen_s, entry.usage = now_s, usage
             renewed = [ref for ref in holding if ref in entry.held]
             told = [ref for ref, held in entry.held.items() if held.told]
             for ref in dict.fromkeys((*renewed, *told)):
                 entry.held[ref].tell(now_s)
-            return renewed, not draining and before in (WorkerState.LOST, WorkerState.DRAINING)
+            return renewed, not draining and before in (Liveness.LOST, Liveness.DRAINING)
 
     def reserve(self, ref: AttemptRef, reservation: Reservation) -> None:
         """Hold capacity for an attempt."""
@@ -76,7 +76,7 @@ class WorkerRegistry(Roster):
     def carry_out(
         self, effects: Iterable[Effect], now_s: float, reservation_s: float
     ) -> list[tuple[Attempt, Reservation]]:
-        """Do what these effects say of capacities, all at once; returns the attempts that are over with what each held.
+        """Do what these effects say of workers, all at once; returns the attempts that are over with what each held.
 
         A reservation whose order does not leave within `reservation_s` expires. To release or hand over what an
         attempt does not have is an error.
@@ -101,6 +101,8 @@ class WorkerRegistry(Roster):
                         self._relet_locked(attempt)
                     case Rest(worker_id, reason):
                         self._rest_locked(worker_id, reason, now_s)
+                    case Cordoned(worker_id, cordon):
+                        self._workers[worker_id].cordon = cordon
                     case _:
                         pass  # nothing of capacity
         return over
@@ -123,17 +125,17 @@ class WorkerRegistry(Roster):
             silent = [
                 entry
                 for entry in self._workers.values()
-                if entry.state is not WorkerState.LOST and now_s - entry.seen_s > self._lost_after_s
+                if entry.liveness is not Liveness.LOST and now_s - entry.seen_s > self._lost_after_s
             ]
             for entry in silent:
-                entry.state = advance(WORKER_MOVES, entry.state, WorkerEvent.SILENT)
+                entry.liveness = advance(WORKER_MOVES, entry.liveness, WorkerEvent.SILENT)
             return [entry.profile for entry in silent]
 
     def fence(self, worker_id: str) -> bool:
         """Believe nothing more from a worker until it registers anew; false, and nothing done, while it is not LOST."""
         with self._lock.write():
             entry = self._workers[worker_id]
-            if entry.state is not WorkerState.LOST:
+            if entry.liveness is not Liveness.LOST:
                 return False
             entry.registered = False
             return True

@@ -10,7 +10,7 @@ from ganger_core.domain.states import AttemptEvent, AttemptState, IllegalMove, T
 from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Report, ReportKind, Task
 from ganger_master.changes import Answer, Change, SettleLog, Told
 from ganger_master.handing import vacate
-from ganger_master.losing import Loss, give_back, lose
+from ganger_master.losing import Loss, give_back, lose, put_back
 from ganger_master.moves import ago, awaits_log, current, move, put, step_attempt
 from ganger_master.retrying import try_again
 from ganger_master.state import State
@@ -103,15 +103,19 @@ def _attempt_ended(state: State, task: Task, attempt: Attempt, command: Told, no
     vacate(state, change, attempt, report.handed_to)
     if command.log_complete:
         return _finish(state, change, task, attempt, now)
-    waiting = replace(
-        task, started_ms=started_ms, reason="its last log bytes are on their way", version=task.version + 1
-    )
+    # Why it is being stopped is still to be told then.
+    reason = task.reason if task.state is TaskState.STOPPING else "its last log bytes are on their way"
+    waiting = replace(task, started_ms=started_ms, reason=reason, version=task.version + 1)
     return put(state, change, waiting, now, attempt)
 
 
 def _finish(state: State, change: Change, task: Task, attempt: Attempt, now: Instant) -> Change:
     outcome = attempt.outcome
     assert outcome is not None, attempt
+    if (
+        attempt.drained and outcome.kind is OutcomeKind.CANCELLED
+    ):  # stopped as told, and nobody wants the task ended
+        return put_back(state, change, task, attempt, now)
     event = _final_event(task, outcome)
     if event in (TaskEvent.FAILED, TaskEvent.TIMED_OUT):
         again = try_again(state, change, task, attempt, outcome, now)

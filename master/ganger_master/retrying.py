@@ -17,8 +17,10 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import TaskEvent, TaskState
-from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Retry, Task, Waits
+from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Task
+from ganger_core.domain.waits import Waits
 from ganger_master.changes import Change, Enqueue
 from ganger_master.moves import move, put
 from ganger_master.state import State

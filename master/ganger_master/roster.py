@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.plan import Fleet
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.states import WorkerState
+from ganger_core.domain.states import Liveness, WorkerState, worker_state
 from ganger_core.domain.task import AttemptRef, WorkerProfile, WorkerUsage, WorkerView
 from ganger_master.locks import REGISTRY_RANK
+from ganger_master.reasons import Excluded
 from ganger_master.rwlock import ReadWriteLock
 
 
@@ -41,7 +43,7 @@ class Entry:
     """What is known of one worker."""
 
     profile: WorkerProfile
-    state: WorkerState
+    liveness: Liveness
     seen_s: float  # steady time of the last sign of life
     registered: bool  # with this master process; else only remembered
     usage: WorkerUsage = field(default_factory=WorkerUsage)
@@ -50,6 +52,7 @@ class Entry:
     rests: int = 0  # how many times in a row it refused an attempt soon after a rest
     rests_until_s: float = 0.0  # it gets nothing new before, because it refused an attempt
     refused_why: str = ""  # the last refusal
+    cordon: Cordon | None = None
 
 
 class Roster:
@@ -82,13 +85,14 @@ class Roster:
             ]
 
     def fleet(self, now_s: float) -> tuple[Fleet, tuple[Resources, ...]]:
-        """The workers that may get work, by id, and what each has left: none that is late, or rests."""
+        """The workers that may get work, by id, and what each has left: none late, resting or cordoned."""
         with self._lock.read():
             usable = [
                 (worker_id, entry)
                 for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
-                if entry.state
-                is WorkerState.UP  # and not SUSPECT; written out, for every cycle asks it of all
+                if entry.liveness
+                is Liveness.UP  # as `worker_state`; written out, for every cycle asks it of all
+                and entry.cordon is None
                 and now_s - entry.seen_s <= self._suspect_after_s
                 and now_s >= entry.rests_until_s
             ]
@@ -105,6 +109,16 @@ class Roster:
                 if self._state_locked(entry, now_s) is WorkerState.UP and now_s < entry.rests_until_s
             )
 
+    def excluded(self) -> list[Excluded]:
+        """The workers that are not lost and get no new work because somebody wants that, by name."""
+        with self._lock.read():
+            found = [
+                Excluded(entry.profile.name, entry.profile.capacity, _why_excluded(entry))
+                for entry in self._workers.values()
+                if entry.liveness is Liveness.DRAINING or (entry.cordon and entry.liveness is Liveness.UP)
+            ]
+        return sorted(found, key=lambda each: each.name)
+
     def name(self, worker_id: str) -> str:
         """The worker's name for people."""
         with self._lock.read():
@@ -113,7 +127,7 @@ class Roster:
     def is_lost(self, worker_id: str) -> bool:
         """Whether the worker has been silent for too long, or has yet to register since the master started."""
         with self._lock.read():
-            return self._workers[worker_id].state is WorkerState.LOST
+            return self._workers[worker_id].liveness is Liveness.LOST
 
     def views(self, now_s: float) -> list[WorkerView]:
         """All workers, sorted by name and id."""
@@ -127,6 +141,7 @@ class Roster:
                         usage=entry.usage,
                         heartbeat_age_s=now_s - entry.seen_s,
                         attempts=tuple(sorted(entry.held, key=lambda ref: (ref.task_id, ref.token))),
+                        cordon=entry.cordon,
                     )
                     for entry in self._workers.values()
                 ),
@@ -134,6 +149,15 @@ class Roster:
             )
 
     def _state_locked(self, entry: Entry, now_s: float) -> WorkerState:
-        if entry.state is WorkerState.UP and now_s - entry.seen_s > self._suspect_after_s:
-            return WorkerState.SUSPECT
-        return entry.state
+        late = now_s - entry.seen_s > self._suspect_after_s
+        return worker_state(
+            entry.liveness,
+            late=late,
+            cordoned=entry.cordon is not None,
+            drains=entry.cordon is not None and entry.cordon.drains,
+            empty=not entry.held,
+        )
+
+
+def _why_excluded(entry: Entry) -> str:
+    return str(entry.cordon) if entry.cordon else "draining, for its daemon was told to end"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, OnWorkerLost, Task, TaskSpec, WorkerProfile
+from ganger_master.dependents import Dependents
 from ganger_master.elements import Arrays
 from ganger_master.lanes import Lanes
 from ganger_master.run_times import RunTimes
@@ -27,7 +29,9 @@ class State:
     next_seq: int = 1
     epoch: int = 1
     restored: int = 0  # see epochs.py
+    cordons: dict[str, Cordon] = field(default_factory=dict)  # by worker id
     arrays: Arrays = field(default_factory=Arrays, compare=False)  # those that are not over
+    dependents: Dependents = field(default_factory=Dependents, compare=False)  # of what is not over
     lanes: Lanes = field(default_factory=Lanes, compare=False)  # of the live attempts
     run_times: RunTimes = field(default_factory=RunTimes, compare=False)
 

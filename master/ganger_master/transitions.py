@@ -2,7 +2,8 @@
 
 `step(state, command, now)` reads the state, raises a domain error or returns a `Change` and the answer; it
 changes nothing itself. What people ask for is decided in `asked`, what workers report in `reported`, what a lost
-attempt means in `losing`, what becomes of arrays in `arrays`; all of them are made of `moves`.
+attempt means in `losing`, an operator's word about workers in `cordons`, what becomes of arrays in `arrays`; all of
+them are made of `moves`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import UnknownWorker
 from ganger_core.domain.states import AttemptState, TaskEvent, TaskState
-from ganger_core.domain.task import NO_WAITS, Attempt, AttemptRef, OnWorkerLost
-from ganger_master import arrays, asked, losing, reported
+from ganger_core.domain.task import Attempt, AttemptRef, OnWorkerLost
+from ganger_core.domain.waits import NO_WAITS
+from ganger_master import arrays, asked, cordons, losing, reported
 from ganger_master.changes import (
     Age,
     Answer,
@@ -20,6 +22,7 @@ from ganger_master.changes import (
     Change,
     Command,
     Dequeue,
+    Evict,
     Expire,
     Fence,
     Forget,
@@ -28,6 +31,7 @@ from ganger_master.changes import (
     Relet,
     Reserve,
     Revoke,
+    SetCordon,
     SettleLog,
     SettleRestore,
     Submit,
@@ -64,6 +68,8 @@ def step(state: State, rules: Rules, command: Command, now: Instant) -> tuple[Ch
             return losing.take_back(state, command, now)
         case Fence():
             return losing.fence(state, command, now)
+        case SetCordon() | Evict():
+            return cordons.carry_out(state, rules, command, now)
         case Register():
             return _register(state, command)
         case Forget():

@@ -12,18 +12,11 @@ from difflib import get_close_matches
 from itertools import count, islice
 
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.parse import parse_cpus, parse_memory
 from ganger_core.domain.plan import Fleet, ShapeDemand, Snapshot
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import DEFAULT_PRIORITY, DEFAULT_RESOURCES
-from ganger_core.domain.validate import (
-    MAX_INT,
-    MAX_PRIORITY,
-    MAX_SLOTS,
-    check_int,
-    check_worker_name,
-    parse_cpus,
-    parse_memory,
-)
+from ganger_core.domain.validate import MAX_INT, MAX_PRIORITY, MAX_SLOTS, check_int, check_worker_name
 
 SLOTS_PER_CPU = 8
 MAX_WORKERS = 100_000

@@ -19,13 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganger_core.domain.errors import Invalid
-from ganger_core.domain.validate import (
-    MAX_PRIORITY,
-    check_worker_name,
-    parse_cpus,
-    parse_duration,
-    parse_memory,
-)
+from ganger_core.domain.parse import parse_cpus, parse_duration, parse_memory
+from ganger_core.domain.validate import MAX_PRIORITY, check_worker_name
 from ganger_core.rpc.addresses import Target, check_address, is_loopback, split_host_port, unix_address
 from ganger_core.state_dir import read_token
 

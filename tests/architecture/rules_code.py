@@ -32,6 +32,7 @@ DECISIONS = (
     "ganger_master.admission",
     "ganger_master.asked",
     "ganger_master.changes",
+    "ganger_master.cordons",
     "ganger_master.epochs",
     "ganger_master.losing",
     "ganger_master.moves",

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from crash.truth import Span
 
-FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"})
+FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED", "SKIPPED"})
 LIVE = frozenset({"SCHEDULED", "STARTING", "RUNNING", "STOPPING"})
 TICK_S = 0.01
 LIVE_ATTEMPT = frozenset({"ASSIGNED", "STARTING", "RUNNING", "STOPPING"})

@@ -40,7 +40,7 @@ def test_shapes_fit_everywhere_and_workers_run_at_the_same_time(cluster: Cluster
         cluster.start_worker(name, "--cpus", str(cpus), "--memory", str(memory))
     shapes = [(1, 0), (1, GIB), (2, GIB), (3, 2 * GIB), (4, 0)]
     with cluster.client() as client:
-        specs = [shaped(number, *shapes[number % 5]) for number in range(100)]
+        specs = [shaped(number, *shapes[number % 5]) for number in range(200)]
         ids = client.submit_many(specs)
         assert {task.state for task in client.wait(ids, timeout_s=90)} == {TaskState.SUCCEEDED}
         edges: list[tuple[int, int, str, int, int]] = []  # time, +1 or -1, worker, CPUs, memory
@@ -80,9 +80,9 @@ def placements(client: Client, first_seq: int, tasks: int) -> Counter[str]:
 def test_nearly_all_assignments_come_from_the_planner(cluster: Cluster) -> None:
     cluster.start_worker("w1", "--cpus", "2")
     with cluster.client() as client:
-        client.submit_many([TaskSpec(("true",)) for _ in range(600)])
-        placed = placements(client, 0, 600)
-    assert sum(placed.values()) >= 600
+        client.submit_many([TaskSpec(("true",)) for _ in range(2_000)])
+        placed = placements(client, 0, 2_000)
+    assert sum(placed.values()) >= 2_000
     assert placed["planner"] >= 0.99 * sum(placed.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ganger_core.domain.task import Retry
+from ganger_core.domain.retry import Retry
 from testkit.client_cli import Cli
 
 

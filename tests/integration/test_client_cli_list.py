@@ -311,6 +311,7 @@ WORKER_1 = {
     "usage": {"cpu_percent": 12.5, "memory_used_bytes": 2**30, "memory_total_bytes": 8 * 2**30},
     "heartbeat_age_s": 0.5,
     "attempts": [],
+    "cordon": None,
 }
 
 

@@ -94,6 +94,7 @@ def test_run_passes_output_and_exit_code_through(master: ScriptedMaster, cli: Cl
         (LOST, 125, "was lost: worker w1 was silent for 30 s"),
         (Outcome(OutcomeKind.TIMED_OUT, 143, 15, "ran longer than 9s"), 124, "timed out: ran longer than 9s"),
         (Outcome(OutcomeKind.EXPIRED), 125, "expired before it started"),
+        (Outcome(OutcomeKind.SKIPPED, message="1 failed"), 125, "never ran: 1 failed"),
         (Outcome(OutcomeKind.UNKILLABLE, message="17 lives"), 125, "cannot be ended: 17 lives"),
         (Outcome(OutcomeKind.OK, 0, log_incomplete=True), 0, "succeeded (part of its output is missing)"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,21 @@ import grpc
 import pytest
 
 from ganger_core.convert import worker as convert_worker
-from ganger_core.domain.task import AttemptRef, Order, Report, StartOrder, StopOrder
+from ganger_core.domain.task import (
+    AttemptRef,
+    Order,
+    Outcome,
+    OutcomeKind,
+    Report,
+    StartOrder,
+    StopOrder,
+)
 from ganger_core.rpc.channels import Target, open_channel, unix_address
 from ganger_core.rpc.status import from_rpc_error
 from ganger_core.settings import MasterSettings
 from ganger_core.wire.v1 import task_pb2, task_pb2_grpc, worker_pb2, worker_pb2_grpc
 from ganger_master.app import Master
-from testkit.builders import a_worker, started
+from testkit.builders import a_worker, ended, started
 from testkit.waiting import wait_until
 
 WORKER = a_worker("w1", cpus=4)
@@ -85,6 +94,14 @@ class Talk:
         request = worker_pb2.FenceWorkerRequest(request_id=request_id, worker=worker)
         attempts: int = self.workers.FenceWorker(request, timeout=10).attempts
         return attempts
+
+    def cordon(
+        self, *workers: str, reason: str = "", request_id: str = "c", drain: bool = False
+    ) -> list[str]:
+        request = worker_pb2.CordonWorkerRequest(
+            request_id=request_id, workers=workers, reason=reason, drain=drain
+        )
+        return list(self.workers.CordonWorker(request, timeout=10).worker_ids)
 
     def cancel(self, request_id: str, **options: object) -> str:
         request = task_pb2.CancelTaskRequest(request_id=request_id, task_id=1, **options)  # type: ignore[arg-type]
@@ -154,14 +171,63 @@ def test_after_a_fence_a_living_worker_learns_that_nothing_of_it_counts(talk: Ta
 def test_a_draining_worker_is_shown_and_gets_nothing(talk: Talk) -> None:
     talk.register()
     talk.beat(draining=True)
-    assert talk.worker_state() == "DRAINING"
+    assert talk.worker_state() == "DRAINED"  # for nothing is on it
     talk.submit()
-    wait_until(lambda: "no worker is connected" in talk.task().reason, what="a cycle without this worker")
+    shut = "no worker takes new work: w1 is excluded: draining, for its daemon was told to end"
+    wait_until(lambda: talk.task().reason == shut, what="a cycle without this worker")
     assert talk.beat(draining=True) == []
     talk.register()  # the next start of the daemon
     orders: list[Order] = []
     wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
     assert orders[0].ref == REF
+
+
+def test_a_cordoned_worker_is_shown_with_its_operator_and_gets_nothing_until_it_is_resumed(
+    talk: Talk,
+) -> None:
+    talk.register()
+    assert refusal(talk.cordon, "w9").code is grpc.StatusCode.NOT_FOUND
+    assert refusal(talk.cordon).code is grpc.StatusCode.INVALID_ARGUMENT
+    assert talk.cordon("w1", "id-w1", reason="dust") == ["id-w1"]
+    (worker,) = talk.workers.ListWorkers(worker_pb2.ListWorkersRequest(), timeout=10).workers
+    author = worker.cordon.by
+    assert (talk.worker_state(), worker.cordon.reason) == ("CORDONED", "dust")
+    assert author
+    assert worker.cordon.since_ms > 0
+    talk.submit()
+    shut = f"no worker takes new work: w1 is excluded: cordoned by {author}: dust"
+    wait_until(lambda: talk.task().reason == shut, what="a cycle without this worker")
+    assert talk.beat() == []
+    resume = worker_pb2.ResumeWorkerRequest(request_id="r", workers=["w1"])
+    assert talk.workers.ResumeWorker(resume, timeout=10).worker_ids == ["id-w1"]
+    assert talk.cordon("w1", "id-w1", reason="dust") == ["id-w1"]  # the same request does nothing again
+    assert refusal(talk.cordon, "w1", reason="rust").reason == "REQUEST_ID_REUSED"
+    assert refusal(talk.cordon, "w1", "id-w1", reason="dust", drain=True).reason == "REQUEST_ID_REUSED"
+    talk.cordon("w1", request_id="d", drain=True)
+    assert talk.worker_state() == "DRAINED"
+    talk.workers.ResumeWorker(worker_pb2.ResumeWorkerRequest(request_id="r2", workers=["w1"]), timeout=10)
+    orders: list[Order] = []
+    wait_until(lambda: orders.extend(talk.beat()) or orders, what="its work")
+    assert orders[0].ref == REF
+
+
+def test_what_a_drain_stops_at_its_deadline_waits_again(talk: Talk) -> None:
+    talk.run()
+    drain = worker_pb2.CordonWorkerRequest(request_id="d", workers=["w1"], drain=True, deadline_s=0.1)
+    talk.workers.CordonWorker(drain, timeout=10)
+    orders: list[Order] = []
+    wait_until(lambda: orders.extend(talk.beat(holds=True)) or orders, what="the stop at the deadline")
+    assert [type(order) for order in orders] == [StopOrder]
+    as_told = Outcome(OutcomeKind.CANCELLED, 143, 15, "as told")
+    assert talk.report(replace(ended(REF), outcome=as_told)) == []
+    assert talk.state() == "PENDING"
+    answer = talk.tasks.GetTaskStatus(task_pb2.GetTaskStatusRequest(task_id=1), timeout=10)
+    assert [attempt.outcome.kind for attempt in answer.attempts] == [task_pb2.OUTCOME_KIND_DRAINED]
+    assert talk.worker_state() == "DRAINED"
+    wrong = worker_pb2.CordonWorkerRequest(request_id="x", workers=["w1"], deadline_s=1)
+    assert "deadline_s is of a drain" in refusal(talk.workers.CordonWorker, wrong, timeout=10).text
+    wrong = worker_pb2.CordonWorkerRequest(request_id="x", workers=["w1"], drain=True, deadline_s=-1)
+    assert refusal(talk.workers.CordonWorker, wrong, timeout=10).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_stop_options_reach_the_worker_and_are_part_of_the_request(talk: Talk) -> None:

@@ -13,7 +13,8 @@ from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import NO_WAITS, Task, TaskSpec, Waits
+from ganger_core.domain.task import Task, TaskSpec
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_master.ageing import Ageing
 from ganger_master.queue import BucketKey, TaskQueue, most_behind
 

@@ -60,9 +60,18 @@ def _cancelled_rest_still_waits() -> Patches:
 
 def _hold_is_only_noted() -> Patches:
     """What is held waits in the queue like anything else."""
+    from ganger_master.aside import Aside, is_held_back
+
+    put = Aside.put
+
+    def let_go(waits: Any) -> Any:
+        return replace(waits, held_by="")
+
     return {
-        "ganger_master.aside:Aside.put": lambda self, number, waits, now: False,
-        "ganger_master.arrays:is_held_back": lambda waits, now_ms: False,
+        "ganger_master.aside:Aside.put": lambda self, number, waits, now: put(
+            self, number, let_go(waits), now
+        ),
+        "ganger_master.arrays:is_held_back": lambda waits, now_ms: is_held_back(let_go(waits), now_ms),
     }
 
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from ganger_core.domain.errors import StaleAttempt
 from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
+from simulation.after_bugs import AFTER_BUGS
 from simulation.array_bugs import ARRAY_BUGS, Patches
+from simulation.cordon_bugs import CORDON_BUGS
 
 
 def _ack_before_commit() -> Patches:
@@ -50,7 +52,7 @@ def _told_assignment_expires() -> Patches:
 
 
 def _no_restart_grace() -> Patches:
-    from ganger_master.engine import reserve_live as real
+    from ganger_master.loaded import reserve_live as real
 
     def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
         real(state, registry, rules, now)
@@ -267,9 +269,9 @@ def _told_orders_wait_for_no_lease() -> Patches:
         self: Any, worker_id: str, usage: Any, holding: Any, now_s: float, draining: bool = False
     ) -> Any:
         entry = self._workers[worker_id]
-        was_lost = entry.state == "LOST"
+        was_lost = entry.liveness == "LOST"
         event = WorkerEvent.DRAINED if draining else WorkerEvent.HEARTBEAT
-        entry.state = advance(WORKER_MOVES, entry.state, event)
+        entry.liveness = advance(WORKER_MOVES, entry.liveness, event)
         entry.seen_s, entry.usage = now_s, usage
         renewed = [ref for ref in holding if ref in entry.held]
         for ref in renewed:
@@ -370,6 +372,8 @@ BUGS: dict[str, Callable[[], Patches]] = {
     "aged attempt keeps its lease": _aged_attempt_keeps_its_lease,
     "task that was to fail is tried again": _policy_forgotten,
     **ARRAY_BUGS,
+    **CORDON_BUGS,
+    **AFTER_BUGS,
 }
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
 
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
+from ganger_master import settling
 from ganger_master.arrays import element
 from ganger_master.state import State
 from ganger_master.store import reader
@@ -39,6 +41,7 @@ class Disk:
         self.commits = 0
         self._requests: dict[tuple[str, str], tuple[str, str]] = {}
         self._workers: dict[str, WorkerProfile] = {}
+        self.cordons: dict[str, Cordon] = {}
         self._next_task_id = 1
 
     def commit(self, group: Sequence[Entry]) -> None:
@@ -62,6 +65,10 @@ class Disk:
                 self._requests[key] = (request.digest, told.answer)
             for profile in change.workers:
                 self._workers[profile.id] = profile
+            for worker_id, cordon in change.cordons:
+                self.cordons.pop(worker_id, None)
+                if cordon is not None:
+                    self.cordons[worker_id] = cordon
             self._next_task_id = entry.next_task_id
             self.watch(change.tasks, change.attempts)
 
@@ -72,11 +79,13 @@ class Disk:
         state = State(
             live, newest, copy(self._requests), copy(self._workers), self._next_task_id, len(self.events) + 1
         )
+        state.cordons = copy(self.cordons)
         for array in [task for task in live.values() if task.array is not None]:
             state.arrays.note(array, None)
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
+        settling.load(state, self.task)
         return state
 
     def close(self) -> None:
@@ -119,6 +128,8 @@ class Disk:
 
     def _put_attempt(self, attempt: Attempt) -> None:
         before = self.tries.get(attempt.ref)
+        if before is None and attempt.worker_id in self.cordons:
+            raise Violation(f"I23 attempt {attempt.ref} is new on {attempt.worker_name}, which is cordoned")
         if before is not None and not before.is_live and before.state is not attempt.state:
             raise Violation(f"I6 attempt {attempt.ref} was {before.state} and becomes {attempt.state}")
         if attempt.ref.token != self.tasks[attempt.ref.task_id].token:

@@ -35,8 +35,9 @@ KINDS = (
     "bad planner",
     "wall clock",
     "dead host",
+    "cordon",
 )
-APART = ("dead host",)  # drawn with limits and losses, see World
+APART = ("dead host", "cordon")  # drawn with limits and losses, or by themselves, see World
 GONE_S = 30.0  # from a fence to the host's return: no repeated call of it is on its way any more
 
 
@@ -65,11 +66,15 @@ class Faults:
             "bad planner": self._bad_planner,
             "wall clock": self._wall_clock,
             "dead host": self._dead_host,
+            "cordon": self._cordon,
         }
         assert tuple(kinds) == KINDS
         self._dead: set[str] = set()  # hosts that come back only after their fence
         drawn = [kind for kind in KINDS if kind not in APART and (only or self._rng.random() < 0.4)]
-        drawn += [kind for kind in APART if only or (world.has_limits and world.limits_rng.random() < 0.5)]
+        if only or (world.has_limits and world.limits_rng.random() < 0.5):
+            drawn.append("dead host")
+        if only or world.has_cordons:
+            drawn.append("cordon")
         chosen = [kind for kind in drawn if only in ("", kind)]
         for kind in chosen:
             mean_s = self._rng.choice((15.0, 40.0, 100.0))
@@ -220,6 +225,10 @@ class Faults:
         await people.proc.sleep(GONE_S + self._world.limits_rng.random() * 30)
         self._dead.remove(host.name)
         self._start_worker_again(host)
+
+    def _cordon(self) -> bool:
+        """Nothing breaks, but a worker is taken out of service for a while."""
+        return self._world.operators.take_out_of_service(self._rng.choice(self._world.hosts))
 
     def _cut(self) -> bool:
         network, rng = self._world.network, self._rng

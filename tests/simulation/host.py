@@ -304,5 +304,10 @@ PATCHES: tuple[tuple[str, str, Any], ...] = (
     ("ganger_worker.agent", "boottime", boottime),
     ("ganger_worker.executors.process", "boottime", boottime),
     ("ganger_worker.agent", "LOG_TAIL_BYTES", 16),
+    (
+        "ganger_master.engine",
+        "SETTLED_AT_ONCE",
+        2,
+    ),  # so that the rest is left to the scheduler, and to a restart
 )
 """What production code is given instead of Linux while a world runs."""

@@ -21,7 +21,7 @@ from simulation.run import run_seed
 from simulation.scenario import load
 from simulation.scripted import play
 
-MOST_SEEDS = 100
+MOST_SEEDS = 200
 FOLDER = Path(__file__).parent / "scenarios"
 MODELS = {
     "queue": ("test_master_queue", "QueueMachine"),

@@ -19,6 +19,7 @@ from ganger_master.losing import MOST_CRASHES
 from ganger_master.retrying import NOT_LAUNCHED, is_wanted
 from ganger_master.state import State
 from simulation.disk import Violation
+from simulation.followers import dependents_add_up
 from simulation.host import Run
 from simulation.sweeps import add_up
 
@@ -45,6 +46,7 @@ class Invariants:
         self._living: dict[int, list[Run]] = {}  # by task
         self._highest: dict[int, int] = {}  # token that began, by task
         self._behind: set[AttemptRef] = set()
+        self._stood: dict[int, Task] = {}  # by id, as written last
         self._looked_at = (None, -1, -1)
         self.checks: Counter[str] = Counter()
 
@@ -75,6 +77,7 @@ class Invariants:
         ):
             raise Violation(f"I11 attempt {ref} began after its cancel was acknowledged")
         self._may_begin(task, ref)
+        self._world.people.followers.may_begin(task)
         if task.array_id:
             self.checks["elements"] += 1
             others = [
@@ -96,12 +99,17 @@ class Invariants:
         tries = self._world.disk.tries
         lost = [AttemptRef(ref.task_id, token) for token in range(1, ref.token)]
         fails = task.spec.on_worker_lost is OnWorkerLost.FAIL
-        if fails and any(tries[other].state is AttemptState.LOST for other in lost):
+        before = [tries[other] for other in lost]
+        if fails and any(each.state is AttemptState.LOST and not each.drained for each in before):
             raise Violation(
                 f"I7 attempt {ref} began, though an attempt before was lost and it was to fail then"
             )
         if task.crashes >= MOST_CRASHES:
             raise Violation(f"I7 attempt {ref} began, though {task.crashes} were lost while they ran")
+
+    def has_begun(self, task_id: int) -> bool:
+        """Whether a process of this task has ever begun."""
+        return task_id in self._highest
 
     def over(self, run: Run) -> None:
         """A process of a task has ended."""
@@ -113,6 +121,7 @@ class Invariants:
         disk = self._world.disk
         for attempt in attempts:
             self._note_lane(attempt)
+            self._not_too_often(attempt)
             moment = disk.tasks[attempt.ref.task_id].spec.not_before_ms
             if attempt.ref.token == 1 and attempt.assigned_ms < moment:  # once it has come, it has come
                 raise Violation(f"I21 attempt {attempt.ref} was assigned before the moment of its task")
@@ -130,11 +139,27 @@ class Invariants:
                     raise Violation(f"I4 attempt {attempt.ref} has no lease that could be over")
                 if run is not None and not (run.signalled or run.orphaned or UNHEARD.search(why)):
                     raise Violation(f"I15 attempt {attempt.ref} ended by itself, its exit was lost: {why}")
+            if attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.DRAINED:
+                self.checks["drained"] += 1
         for task in tasks:
+            self._drained_for_nothing(task)
             if task.state is TaskState.EXPIRED and not task.spec.limits.queue_s:
                 raise Violation(f"I6 task {task.id} has no limit that it could have waited beyond")
             if task.is_final:
                 self._is_over(task)
+                self._world.people.followers.written(task)
+
+    def _drained_for_nothing(self, task: Task) -> None:
+        """To be stopped for an empty worker costs a task nothing: it does not end by that, and it is no crash."""
+        before, self._stood[task.id] = self._stood.get(task.id), task
+        attempt = self._world.disk.tries.get(AttemptRef(task.id, task.token))
+        if attempt is None or not attempt.drained or before is None or before.state is TaskState.PENDING:
+            return
+        if task.crashes > before.crashes:
+            raise Violation(f"I24 task {task.id} was drained, which counts as a crash")
+        kind = task.outcome.kind if task.is_final and task.outcome else None
+        if kind in (OutcomeKind.DRAINED, OutcomeKind.CANCELLED, OutcomeKind.LOST):
+            raise Violation(f"I24 task {task.id} was only drained, and is {task.state} as {kind}")
 
     def _is_over(self, task: Task) -> None:
         self.checks["finals"] += 1
@@ -149,20 +174,30 @@ class Invariants:
         if task.state is TaskState.SUCCEEDED:
             self._true_outcome(AttemptRef(task.id, task.token), Outcome(OutcomeKind.OK), None)
 
-    def _tried_often_enough(self, task: Task) -> None:
-        """A task that failed by its own doing was tried as often as its user wants, and never more often."""
-        retry, outcome = task.spec.retry, task.outcome
-        failed = sum(
-            a.outcome is not None and a.outcome.kind in FAILURES and a.outcome.exit_code != NOT_LAUNCHED
-            for token in range(1, task.token + 1)
-            if (a := self._world.disk.tries[AttemptRef(task.id, token)]).state is AttemptState.ENDED
+    def _failed(self, task_id: int, token: int) -> int:
+        """How many attempts up to this one ended by the task's own doing."""
+        tries = [self._world.disk.tries[AttemptRef(task_id, number)] for number in range(1, token + 1)]
+        return sum(
+            each.state is AttemptState.ENDED
+            and each.outcome is not None
+            and each.outcome.kind in FAILURES
+            and each.outcome.exit_code != NOT_LAUNCHED
+            for each in tries
         )
-        again = failed - (task.state in (TaskState.FAILED, TaskState.TIMED_OUT) and failed > 0)
+
+    def _not_too_often(self, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.ENDED and attempt.outcome and attempt.outcome.kind in FAILURES:
+            limit = self._world.disk.tasks[attempt.ref.task_id].spec.retry.limit
+            if self._failed(*attempt.ref) > limit + 1:
+                raise Violation(f"I22 attempt {attempt.ref} is one more than {limit} retries allow")
+
+    def _tried_often_enough(self, task: Task) -> None:
+        """A task that failed by its own doing was tried as often as its user wants."""
+        retry, outcome = task.spec.retry, task.outcome
         self.checks["retries"] += task.failures
-        if task.failures > retry.limit or (task.state is not TaskState.CANCELLED and task.failures > failed):
-            raise Violation(f"I22 task {task.id} was tried again {task.failures} times, of {retry.limit}")
         if outcome is None or outcome.kind not in FAILURES or outcome.exit_code == NOT_LAUNCHED:
             return
+        again = self._failed(task.id, task.token) - 1
         wanted = is_wanted(retry, outcome) and task.id not in self._world.people.cancelled
         if wanted and again < retry.limit and not self._was_stopped(task):
             raise Violation(f"I22 task {task.id} failed after {again} retries of {retry.limit}")
@@ -235,6 +270,7 @@ class Invariants:
         if live:
             raise Violation(f"I12 live attempts hold no capacity: {live}")
         self._lanes_add_up(state)
+        dependents_add_up(state)
         add_up(state, master.queue)
 
     def _lanes_add_up(self, state: State) -> None:
@@ -250,7 +286,12 @@ class Invariants:
     def promised(self) -> None:
         """Whatever was acknowledged is there: looked at whenever a master has loaded."""
         people = self._world.people
-        for label, task_id in (*people.acknowledged.items(), *people.sweeps.acknowledged.items()):
+        follow = people.followers.acknowledged
+        for label, task_id in (
+            *people.acknowledged.items(),
+            *people.sweeps.acknowledged.items(),
+            *follow.items(),
+        ):
             task = self._world.disk.tasks.get(task_id)
             if task is None or task.spec.command[1] != label:
                 raise Violation(f"I1 acknowledged task {task_id} ({label}) is gone")
@@ -258,7 +299,8 @@ class Invariants:
     def unfinished(self) -> str:
         """What is not over yet; empty when nothing is."""
         world = self._world
-        if waiting := world.people.waiting + world.people.sweeps.waiting:
+        people = world.people
+        if waiting := people.waiting + people.sweeps.waiting + people.followers.waiting:
             return f"{waiting} submissions without an answer"
         late = [f"{t.id} {t.state}" for t in world.disk.tasks.values() if not t.is_final]
         if late:

@@ -21,10 +21,11 @@ from ganger_master.changes import Change
 from ganger_master.cleanup import Cleanup
 from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
 from ganger_master.feed import Feed
 from ganger_master.gate import DurableGate
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.planning import Planning

@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_proto
 from ganger_core.domain.errors import AlreadyExists, Conflict, GangerError, NotFound
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TASK_FINAL, TaskState
-from ganger_core.domain.task import (
-    NO_LIMITS,
-    NO_RETRY,
-    AttemptRef,
-    Event,
-    Limits,
-    OnWorkerLost,
-    Retry,
-    TaskSpec,
-)
+from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWorkerLost, TaskSpec
 from ganger_core.wire.v1 import task_pb2, worker_pb2
 from simulation.disk import Violation
+from simulation.followers import Followers
 from simulation.host import WALL_MS, Host, Program
 from simulation.sweeps import Sweeps
 from simulation.virtual_loop import Process
@@ -58,6 +51,9 @@ class People:
             for number in range(count):
                 self.proc.later(begins_s, self._begin_short, f"b{number}", cancels / 4)
         self.sweeps = Sweeps(world, self.proc, over_s, self.cancel)
+        self.followers = Followers(
+            world, self.proc, over_s, self.sweeps, lambda: list(self.acknowledged.values()), self.cancel
+        )
         self.proc.spawn(self._watch(), "watch")
 
     def _begin(self, label: str, cancels: float) -> None:

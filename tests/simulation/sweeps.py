@@ -103,6 +103,11 @@ class Sweeps:
             tokens = {t.id: t.token for t in self._world.disk.tasks.values() if t.array_id == task_id}
             self.cancelled[task_id] = tokens
 
+    async def hand_in(self, label: str, spec: TaskSpec, count: int) -> int:
+        """An array of others, with so many elements and without a limit, until it is acknowledged."""
+        self._limits[label] = [math.inf]
+        return await self._submit(label, spec, Array(Indices((range(0, STEP * count, STEP),))))
+
     async def _submit(self, label: str, spec: TaskSpec, array: Array) -> int:
         request = task_pb2.SubmitArrayRequest(
             request_id=label, spec=spec_to_proto(spec), array=array_to_proto(array)

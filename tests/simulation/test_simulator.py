@@ -32,20 +32,30 @@ SEED = {
     "reservation released twice": 1,
     "capacity handed over and freed": 1,
     "behind starts at once": 1,
-    "admission trusts the plan": 33,
+    "admission trusts the plan": 72,
     "told assignment withdrawn on expiry": 2,
     "no lease margin": 22,
     "lease not enforced": 55,
     "duplicate order started": 1,
     "exits not kept for a restarted worker": 12,
     "keeper forgets what it left": 8,
-    "aged attempt keeps its lease": 58,
+    "aged attempt keeps its lease": 159,
     "task that was to fail is tried again": 9,
     "limit of an array forgotten": 1,
     "lower limit in force at once": 3,
     "elements behind others": 1,
     "element begins again": 1,
     "cancelled rest still waits": 25,
+    "cordon forgotten at a restart": 11,
+    "drained task ends": 31,
+    "drained attempt not waited for": 31,
+    "drained loss counts": 14,
+    "hold is only noted": 2,
+    "retries are not counted": 2,
+    "what is after others runs at once": 2,
+    "ends are not looked for at the start": 12,
+    "any end will do": 2,
+    "unbegun elements end unheard": 89,
 }
 """The seed that shows a bug. What changes the course of events may move it: then `--bugs` says where it went."""
 MOST_SEEDS = 60
@@ -80,7 +90,11 @@ def test_no_seed_breaks_an_invariant(first: int) -> None:
     assert (
         min(
             checks[kind]
-            for kind in ("starts", "finals", "commits", "states", "lost", "elements", "arrays", *LANES)
+            for kind in (
+                *("starts", "finals", "commits", "states", "lost", "elements", "arrays"),
+                *("after others", "skipped", "held for another"),
+                *LANES,
+            )
         )
         > 0
     )

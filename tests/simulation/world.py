@@ -21,6 +21,7 @@ from simulation.host import PATCHES, Host, Run
 from simulation.invariants import Invariants
 from simulation.master import MasterDaemon
 from simulation.network import Network
+from simulation.operators import Operators
 from simulation.people import PEOPLE_HOST, People
 from simulation.settings import Settings
 from simulation.virtual_loop import VirtualLoop
@@ -58,6 +59,10 @@ class World:
         self.has_arrays = self.arrays_rng.random() < 0.34
         self.waits_rng = Random(f"waits of {seed}")  # noqa: S311
         self.has_waits = self.waits_rng.random() < 0.34
+        self.cordons_rng = Random(f"cordons of {seed}")  # noqa: S311
+        self.has_cordons = self.cordons_rng.random() < 0.34
+        self.after_rng = Random(f"after of {seed}")  # noqa: S311
+        self.has_after = self.after_rng.random() < 0.34
         self.settings = Settings(
             lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
             ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,
@@ -77,6 +82,7 @@ class World:
         self.people = People(
             self, people_host, self.rng.randint(3, 14), self._faults_s, self.rng.choice((0, 0.4))
         )
+        self.operators = Operators(self)
         self.start_master()
         for host in self.hosts:
             self.start_worker(host)

@@ -53,7 +53,7 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
     for variable in _GIVEN:
         monkeypatch.delenv(variable, raising=False)
     now_ns = (START_MS + 100_000) * 1_000_000
-    for module in ("ls", "show"):
+    for module in ("ls", "show", "worker"):
         clock = SimpleNamespace(time_ns=lambda: now_ns, strftime=time.strftime, localtime=time.localtime)
         monkeypatch.setattr(f"ganger.cli.{module}.time", clock)
     with a_scripted_master() as master:

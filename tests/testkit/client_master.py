@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +19,10 @@ from typing import Any
 
 import grpc
 
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import AlreadyExists, Conflict, NotFound
 from ganger_core.domain.principal import Principal, Role
-from ganger_core.domain.states import AttemptState, TaskState, WorkerState
+from ganger_core.domain.states import AttemptState, Liveness, TaskState, WorkerState, worker_state
 from ganger_core.domain.task import (
     Attempt,
     AttemptRef,
@@ -31,11 +32,11 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 from ganger_core.rpc.channels import server_options
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
@@ -49,6 +50,7 @@ _STATES = {
     OutcomeKind.CANCELLED: TaskState.CANCELLED,
     OutcomeKind.TIMED_OUT: TaskState.TIMED_OUT,
     OutcomeKind.EXPIRED: TaskState.EXPIRED,
+    OutcomeKind.SKIPPED: TaskState.SKIPPED,
 }
 _OWNER = Principal("tester", Role.ADMIN)
 
@@ -73,6 +75,7 @@ class ScriptedMaster:
         self.overlap = 0  # how many events or bytes a stream that is carried on repeats
         self.generation = 0
         self.watchers = 0  # open streams
+        self.now_ms = START_MS  # when cordons are said
         self.is_slow_to_stop = False  # cancelled tasks are STOPPING until the test ends them
         self.on_submit: Callable[[int], None] = lambda task_id: None
 
@@ -190,6 +193,22 @@ class ScriptedMaster:
             self.lose(task_id, f"worker {worker} was fenced")
         return len(lost)
 
+    def cordon(self, names: Sequence[str], cordon: Cordon | None) -> list[str]:
+        """These workers get no new work, or have it again; returns their ids."""
+        known = {word for w in self.workers for word in (w.profile.name, w.profile.id)}
+        for name in names:
+            if name not in known:
+                raise NotFound(f"there is no worker {name}", field="worker")
+        for i, w in enumerate(self.workers):
+            if w.profile.name in names or w.profile.id in names:
+                liveness = Liveness(w.state) if w.state in list(Liveness) else Liveness.UP
+                drains, empty = cordon is not None and cordon.drains, not w.attempts
+                state = worker_state(
+                    liveness, late=False, cordoned=cordon is not None, drains=drains, empty=empty
+                )
+                self.workers[i] = replace(w, cordon=cordon, state=state)
+        return [w.profile.id for w in self.workers if w.profile.name in names or w.profile.id in names]
+
     def explain(self, task_id: int, reason: str) -> None:
         """Change why the task waits, without an event, as a real master does."""
         with self.changed:
@@ -233,10 +252,16 @@ class ScriptedMaster:
         self.changed.notify_all()
 
 
-def a_worker_view(profile: WorkerProfile, *, state: WorkerState = WorkerState.UP) -> WorkerView:
+def a_worker_view(
+    profile: WorkerProfile,
+    *,
+    state: WorkerState = WorkerState.UP,
+    cordon: Cordon | None = None,
+    attempts: tuple[AttemptRef, ...] = (),
+) -> WorkerView:
     """A worker that is idle and was heard of half a second ago."""
     usage = WorkerUsage(12.5, 2**30, profile.capacity.memory_bytes)
-    return WorkerView(profile, state, profile.capacity, usage, 0.5, ())
+    return WorkerView(profile, state, profile.capacity, usage, 0.5, attempts, cordon)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import grpc
 
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, NotFound
 from ganger_core.domain.selection import Selection
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL
@@ -295,6 +296,22 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
             )
 
         return self.answer("ListWorkers", request, context, do)
+
+    def CordonWorker(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            now_ms = self.master.now_ms
+            over_ms = now_ms + round(1000 * request.deadline_s) if request.HasField("deadline_s") else 0
+            cordon = Cordon("tester", request.reason, now_ms, request.drain, over_ms)
+            ids = self.master.cordon(request.workers, cordon)
+            return worker_pb2.CordonWorkerResponse(worker_ids=ids)
+
+        return self.answer("CordonWorker", request, context, lambda: self.master.once(request, do))
+
+    def ResumeWorker(self, request: Any, context: Any) -> Any:
+        def do() -> Any:
+            return worker_pb2.ResumeWorkerResponse(worker_ids=self.master.cordon(request.workers, None))
+
+        return self.answer("ResumeWorker", request, context, lambda: self.master.once(request, do))
 
     def FenceWorker(self, request: Any, context: Any) -> Any:
         def do() -> Any:

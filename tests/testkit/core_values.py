@@ -12,6 +12,8 @@ from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -26,6 +28,7 @@ from ganger_core.domain.plan import (
     Snapshot,
 )
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import (
     Attempt,
@@ -40,17 +43,16 @@ from ganger_core.domain.task import (
     OutcomeKind,
     Report,
     ReportKind,
-    Retry,
     RevokeOrder,
     StartOrder,
     StopOrder,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
+from ganger_core.domain.waits import Waits
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -63,6 +65,8 @@ resources = st.builds(Resources, int64, int64, int64)
 limits = st.builds(Limits, number, number, st.none() | number, st.none() | number, number, int32)
 codes = st.lists(int32, max_size=3).map(tuple)
 retries = st.builds(Retry, int32, codes, codes, st.booleans(), number)
+dependencies = st.builds(Dependency, int64, st.sampled_from(DependencyKind))
+afters = st.lists(dependencies, max_size=3).map(tuple)
 specs = st.builds(
     TaskSpec,
     command=st.lists(text, max_size=3).map(tuple),
@@ -78,6 +82,8 @@ specs = st.builds(
     hold=st.booleans(),
     retry=retries,
     deadline_ms=int64,
+    after=afters,
+    on_dependency_failure=st.sampled_from(OnDependencyFailure),
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
@@ -121,7 +127,7 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
-waits_values = st.builds(Waits, text, int64, number)
+waits_values = st.builds(Waits, text, int64, number, afters)
 task_values = st.builds(
     Task,
     int64,
@@ -147,6 +153,7 @@ events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
 )
 profiles = st.builds(WorkerProfile, text, text, int64, text, text, resources, text)
+cordons = st.builds(Cordon, text, text, int64, st.booleans(), int64)
 usages = st.builds(WorkerUsage, number, int64, int64)
 views = st.builds(
     WorkerView,
@@ -156,6 +163,7 @@ views = st.builds(
     usages,
     number,
     st.lists(refs, max_size=3).map(tuple),
+    st.none() | cordons,
 )
 orders = (
     st.builds(StartOrder, refs, specs, number, st.sampled_from(AttemptState), st.booleans(), int64)
@@ -239,6 +247,7 @@ _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
 _LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
 _RETRY = Retry(3, (75, 80), (1,), True, 2.5)
+_AFTER = Dependency(3, DependencyKind.FAIL)
 _SPEC = TaskSpec(
     ("a", "b"),
     "n",
@@ -253,12 +262,15 @@ _SPEC = TaskSpec(
     _RETRY,
     15,
     (("k", "v"),),
+    (_AFTER,),
+    OnDependencyFailure.RUN,
 )
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
+_CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
-_WAITS = Waits("h", 12, 1.5)
+_WAITS = Waits("h", 12, 1.5, (_AFTER,))
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
@@ -291,6 +303,7 @@ PAIRS: dict[str, Pair] = {
             stop_signal=7,
             stop_grace_s=8.0,
             behind=True,
+            drained=True,
         ),
     ),
     "Task": Pair(
@@ -299,6 +312,7 @@ PAIRS: dict[str, Pair] = {
         task_values,
         Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS, 13, 14),
     ),
+    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
     "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(
@@ -308,12 +322,13 @@ PAIRS: dict[str, Pair] = {
         Event(1, 2, 3, "o", TaskState.FAILED, 4, "w", "r", _OUTCOME),
     ),
     "WorkerProfile": Pair(workers.profile_to_proto, workers.profile_from_proto, profiles, _PROFILE),
+    "Cordon": Pair(workers.cordon_to_proto, workers.cordon_from_proto, cordons, _CORDON),
     "WorkerUsage": Pair(workers.usage_to_proto, workers.usage_from_proto, usages, _USAGE),
     "Worker": Pair(
         workers.worker_to_proto,
         workers.worker_from_proto,
         views,
-        WorkerView(_PROFILE, WorkerState.SUSPECT, _R, _USAGE, 3.5, (_REF,)),
+        WorkerView(_PROFILE, WorkerState.SUSPECT, _R, _USAGE, 3.5, (_REF,), _CORDON),
     ),
     "OrderBatch": Pair(
         workers.order_batch_to_proto,

@@ -160,15 +160,18 @@ _FAR = 12
 
 @cache
 def reach(state: TaskState, steps: int) -> frozenset[TaskState]:
-    """Where a task can get to by itself in up to `steps` versions: only a cancel begins to stop or ends what waits."""
+    """Where a task can get to by itself in up to `steps` versions: only a cancel begins to stop or ends what waits.
+
+    Nobody drains workers meanwhile, so that what is being stopped does not wait again.
+    """
     found = {state}
     for _ in range(min(steps, _FAR)):
-        found |= {to for at in found for to in TASK_MOVES[at].values() if at is _STOPPING or _may(to)}
+        found |= {to for at in found for to in TASK_MOVES[at].values() if _may(at, to)}
     return frozenset(found)
 
 
-def _may(to: TaskState) -> bool:
-    return to not in (_STOPPING, _CANCELLED)
+def _may(at: TaskState, to: TaskState) -> bool:
+    return to is not _P if at is _STOPPING else to not in (_STOPPING, _CANCELLED)
 
 
 def _told(op: Op) -> str:

@@ -22,8 +22,9 @@ from ganger_core.domain.task import (
 from ganger_master.changes import Answer, Cancel, Command, Register, Request, Submit, SubmitArray, Told
 from ganger_master.cleanup import Cleanup
 from ganger_master.cycle import Cycle, CycleResult
-from ganger_master.engine import Engine, Leaving, enqueue_waiting, reserve_live
+from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry

@@ -16,7 +16,9 @@ TIMED_OUT = 124
 OWN_FAILURE = 125
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
-_NOT_ITS_OWN = frozenset({"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE"})  # ends whose exit code says nothing
+_NOT_ITS_OWN = frozenset(
+    {"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE", "SKIPPED"}
+)  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
 
 

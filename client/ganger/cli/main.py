@@ -55,6 +55,9 @@ SECTIONS = {
     "Daemons": (
         "worker ls",
         "worker start",
+        "worker cordon",
+        "worker drain",
+        "worker resume",
         "worker fence",
         "master start",
         "planner start",

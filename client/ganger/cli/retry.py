@@ -11,6 +11,7 @@ from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
+from ganger.cli.task_options import After, read_after
 from ganger.render import document, note, say
 
 if TYPE_CHECKING:
@@ -26,17 +27,19 @@ def retry(
     context: typer.Context,
     ids: IdsArgument,
     label: LabelsOption,
+    after: After,
     failed: Annotated[
-        bool, typer.Option("--failed", help="What failed, timed out or expired: the default.")
+        bool, typer.Option("--failed", help="What failed, timed out, expired or was skipped: the default.")
     ] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Also what was cancelled.")] = False,
     output: OutputOption = Output.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Queue again what failed, timed out or expired: tasks as new tasks, elements of an array as a new array.
+    """Queue again what failed, timed out, expired or was skipped: tasks as tasks, elements of an array as an array.
 
     The elements keep their indices, their lines or values, and the limits of their array, which must be over;
-    elements that are named one by one need only be over themselves.
+    elements that are named one by one need only be over themselves. What a task was to run after and is over
+    is not waited for again: --after names what to wait for instead, such as the new id of what had failed.
 
     A name, or how it begins, stands for the newest task of that name, -l for what failed of all that has the labels.
     """
@@ -49,9 +52,10 @@ def retry(
     with session_of(context).client() as client:
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
         chosen = named_ids(client, ids, label, Choice.RETRY, states)
+        wanted = read_after(client, after) or None
         for task_id, indices in by_array(chosen).items():
             try:
-                new_id = client.retry(task_id, indices=indices, cancelled=cancelled)
+                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted)
                 again[new_id] = _said(client, new_id, task_id)
             except (Conflict, Invalid, NotFound) as error:
                 tell(explain(error))

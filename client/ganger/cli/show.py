@@ -81,6 +81,8 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("priority", str(spec.priority)),
         ("limits", _limits(spec)),
         ("deadline", _clock(spec.deadline_ms) if spec.deadline_ms else ""),
+        ("after", _after(spec)),
+        ("waits for", ", ".join(str(each.task_id) for each in task.waits.after)[:60]),
         ("not before", _clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("retries", describe_retries(task)),
         ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
@@ -148,6 +150,14 @@ def _limits(spec: TaskSpec) -> str:
     said = [f"{what} {duration(seconds)}" for what, seconds in times if seconds is not None]
     policy = policy_name(spec.on_worker_lost)
     return ", ".join(said if policy == "by-age" else [*said, f"on a lost worker: {policy}"])
+
+
+def _after(spec: TaskSpec) -> str:
+    """What it is to run after, and what else becomes of it."""
+    if not spec.after:
+        return ""
+    said = [f"{each.task_id} ({each.kind.lower()})" for each in spec.after]
+    return cut(f"{', '.join(said)}; otherwise: {spec.on_dependency_failure.lower()}", 80)
 
 
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:

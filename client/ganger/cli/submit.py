@@ -66,7 +66,7 @@ def submit(
                 items=wanted.items,
                 max_parallel=wanted.max_parallel,
                 max_fails=wanted.max_fails,
-                **asked.options,
+                **asked.options(client),
             )
             fields["elements"] = len(wanted.indices)
             said = describe_queued(task_id, len(wanted.indices), wanted.max_parallel)

@@ -17,6 +17,7 @@ from ganger.render import note
 if TYPE_CHECKING:
     from ganger.build import TaskOptions
     from ganger.client import Client
+    from ganger_core.domain.dependency import Dependency
 
 # Everything from the first word of the command on is the command's, also what begins with a dash.
 COMMAND_LAST = {"allow_interspersed_args": False}
@@ -93,6 +94,20 @@ At = Annotated[
     ),
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Hold it until `ganger release`.")]
+After = Annotated[
+    list[str],
+    typer.Option(
+        "--after",
+        help="After these: 41,42 or any:41, fail:41, start:41; repeatable.",
+        metavar="[KIND:]ID,...",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+DependencyPolicy = Annotated[
+    str,
+    typer.Option(help="When one of --after cannot come any more: skip, hold, run or fail.", metavar="POLICY"),
+]
 
 
 Retries = Annotated[
@@ -135,11 +150,16 @@ class Asked:
     """The task that a command line describes."""
 
     command: list[str]
-    options: TaskOptions
+    given: TaskOptions
+    after: list[str]
 
     def submit(self, client: Client) -> int:
         """Hand it in; returns its id. Raises `Invalid`."""
-        return client.submit(self.command, **self.options)
+        return client.submit(self.command, **self.options(client))
+
+    def options(self, client: Client) -> TaskOptions:
+        """What is said of the task; the master is asked which tasks `after` names. Raises `Invalid`, `NotFound`."""
+        return {**self.given, "after": read_after(client, self.after)}
 
 
 def asks_for_task(verb: Callable[..., None]) -> Callable[..., None]:
@@ -168,6 +188,7 @@ def _read(
     command: Command,
     env: Env,
     label: TaskLabels,
+    after: After,
     name: Name = "",
     cpus: Cpus = "1",
     mem: Memory = "0",
@@ -186,6 +207,7 @@ def _read(
     backoff: Backoff = "10s",
     deadline: Deadline = "0",
     warn: Warn = "",
+    on_dependency_failure: DependencyPolicy = "skip",
 ) -> Asked:
     return Asked(
         command,
@@ -210,8 +232,24 @@ def _read(
             "backoff": backoff,
             "deadline": deadline,
             "warn": warn,
+            "on_dependency_failure": on_dependency_failure,
         },
+        after,
     )
+
+
+def read_after(client: Client, texts: Iterable[str]) -> list[Dependency]:
+    """What to wait for from `41,42` and `any:41`; raises `Invalid`, and `NotFound` for what is named otherwise."""
+    from ganger.build import dependency_kind
+    from ganger.cli.named import named_ids
+    from ganger_core.domain.dependency import Dependency
+
+    found: dict[Dependency, None] = {}
+    for text in texts:
+        kind, colon, ids = text.partition(":")
+        wanted = dependency_kind(kind if colon else "ok")
+        found.update((Dependency(each, wanted), None) for each in named_ids(client, [ids if colon else text]))
+    return list(found)
 
 
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ def wait(
     """
     from ganger.errors import WaitTimeout
     from ganger.wording import describe_end, name_of
-    from ganger_core.domain.validate import parse_duration
+    from ganger_core.domain.parse import parse_duration
 
     limit_s = parse_duration(timeout) if timeout else None
     with session_of(context).client() as client:

@@ -1,17 +1,21 @@
-"""This module is `ganger worker ls`, `ganger worker start` and `ganger worker fence`."""
+"""This module is the verbs of workers: `ganger worker ls`, `start` and `fence` are here."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganger import render
+from ganger.cli import cordon
 from ganger.cli.daemons import PASS_ON, become
 from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.layout import NOTHING, Column, clean, cpus, duration, size
+from ganger.layout import NOTHING, WIDTH, Column, clean, cpus, cut, duration, size
 
 if TYPE_CHECKING:
+    from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.task import WorkerView
 
 COLUMNS = (
@@ -43,6 +47,7 @@ def add_to(app: typer.Typer) -> None:
         context_settings=PASS_ON,
         add_help_option=False,
     )(start)
+    cordon.add_to(group)
     group.command("fence", short_help="give up a lost worker", epilog="Example: ganger worker fence w1")(
         fence
     )
@@ -50,7 +55,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ls(context: typer.Context, output: OutputOption = Output.TABLE, quiet: QuietOption = False) -> None:
-    """List the workers by name: what each has free of what it offers, and when it was heard of last."""
+    """List the workers by name: what each has free of what it offers, and when it was heard of last.
+
+    Below them, who wants which of them to get no new work, and why.
+    """
     with session_of(context).client() as client:
         workers = list(client.workers())
     if quiet:
@@ -62,6 +70,8 @@ def ls(context: typer.Context, output: OutputOption = Output.TABLE, quiet: Quiet
         render.document({"workers": [worker_document(worker) for worker in workers]})
     else:
         render.show_table(COLUMNS, [_cells(worker) for worker in workers])
+        for line in _cordons(workers, time.time_ns() // 1_000_000):
+            render.say(line)
         if not workers:
             render.note("no worker has registered yet: ganger worker start, or ganger dev")
 
@@ -94,6 +104,27 @@ def fence(
         render.say(
             f"worker {clean(worker)} is fenced: {attempts} attempt{'' if attempts == 1 else 's'} given up"
         )
+
+
+def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
+    """A line for each worker that is to get no new work, with an empty one before them."""
+    lines = [
+        cut(f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}", WIDTH - len(since))
+        + since
+        for w in workers
+        if w.cordon is not None
+        for since in [f" ({_when(w.cordon, now_ms)})"]
+    ]
+    return ["", *lines] if lines else []
+
+
+def _when(cordon: Cordon, now_ms: int) -> str:
+    """Since when, and until when what is there may finish."""
+    since = f"{duration((now_ms - cordon.since_ms) / 1000)} ago"
+    left_s = (cordon.deadline_ms - now_ms) / 1000
+    if not cordon.deadline_ms:
+        return since
+    return f"{since}, deadline {f'in {duration(left_s)}' if left_s > 0 else 'over'}"
 
 
 def _cells(worker: WorkerView) -> list[str]:

@@ -25,6 +25,7 @@ class ArrayCalls(ClientCalls):
         spec = convert.spec_from_proto(request.spec)
         array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         validate.check_array(array)
         key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
         items = None
@@ -32,7 +33,8 @@ class ArrayCalls(ClientCalls):
             self._disk.check()
             if array.items:
                 items = await self._items(key.owner, array)
-        applied = self._engine.apply([SubmitArray(key, spec, array, items)], self._clock.now())
+        known = await self._upstreams(key, (spec,))
+        applied = self._engine.apply([SubmitArray(key, spec, array, items, known)], self._clock.now())
         task_id = applied.only()
         await self._gate.passed(applied.ticket)
         assert isinstance(task_id, int)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from ganger_core.domain import validate
 from ganger_core.domain.clock import Clock
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.principal import Principal
-from ganger_core.domain.task import Attempt, Task
+from ganger_core.domain.task import Attempt, Task, TaskSpec
 from ganger_core.rpc.guard import current_call
 from ganger_master.changes import Request
 from ganger_master.disk import DiskGuard
@@ -22,6 +22,8 @@ from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.queue import TaskQueue
 from ganger_master.services.uploads import Uploads
+from ganger_master.settling import why_unknown
+from ganger_master.state import State
 from ganger_master.store.reader import StoreReader
 
 LEASE_HEARTBEATS = 3  # a lease is at least so long, so that a late heartbeat does not end its task
@@ -73,8 +75,29 @@ class ClientCalls:
             raise NotFound(f"there is no task {task_id}", field="task_id")
         return task, attempt, as_of_seq
 
+    async def _upstreams(self, key: Request, specs: Sequence[TaskSpec]) -> dict[int, Task]:
+        """What these are to run after, as it is now; raises `NotFound` for what is unknown or not the caller's own."""
+        if (
+            self._engine.stored_answer(key) is not None
+        ):  # that is what a repeated request gets, whatever became of them
+            return {}
+        known = {}
+        for task_id in dict.fromkeys(
+            each.task_id for spec in specs for each in spec.after if each.task_id > 0
+        ):
+            try:
+                known[task_id], _, _ = await self._find(task_id)
+            except NotFound:
+                why = why_unknown(self._engine.look(_next_task_id), task_id)
+                raise NotFound(why, field="after") from None
+        return known
+
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
+
+
+def _next_task_id(state: State) -> int:
+    return state.next_task_id
 
 
 def request_of(request_id: str, payload: str) -> Request:

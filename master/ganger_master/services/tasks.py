@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
@@ -21,6 +22,7 @@ from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
 from ganger_master.services.updates import UpdateCalls
+from ganger_master.settling import why_it_waits
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
@@ -39,6 +41,7 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         convert.require(request, "spec", "spec")
         spec = convert.spec_from_proto(request.spec)
         validate.check_spec(spec, "spec", self._least_lease_s)
+        validate.check_order([spec])
         return task_pb2.SubmitTaskResponse(task_id=await self._submit(request.request_id, (spec,)))
 
     async def SubmitTasks(
@@ -234,7 +237,8 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         key = request_of(request_id, "\n".join(map(spec_to_json, specs)))
         if self._engine.stored_answer(key) is None:  # a repeated request gets its answer all the same
             self._disk.check()
-        command, now = Submit(key, specs), self._clock.now()
+        known = await self._upstreams(key, specs)
+        command, now = Submit(key, specs, known), self._clock.now()
         if len(specs) <= SPECS_ON_LOOP:
             applied = self._engine.apply([command], now)
         else:
@@ -249,7 +253,8 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         if task.is_final:
             return task
         if task.state is TaskState.PENDING:
-            reason = self._queue.reason(task.id)
+            reason = self._engine.look(partial(why_it_waits, task_id=task.id)) if task.spec.after else ""
+            reason = reason or self._queue.reason(task.id)
         else:
             worker = self._engine.waits_for(task.id)
             reason = why_it_stays(worker, task.reason) if worker else ""
@@ -282,4 +287,5 @@ def _checked_specs(request: task_pb2.SubmitTasksRequest, least_lease_s: float) -
             validate.check_spec(spec, f"specs[{number}]", least_lease_s)
             known[data] = spec
         specs.append(known[data])
+    validate.check_order(specs)
     return tuple(specs)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ganger_core.convert import task as convert_task
 from ganger_core.convert import worker as convert
 from ganger_core.domain import validate
-from ganger_core.domain.clock import Clock
-from ganger_core.domain.errors import GangerError, UnknownWorker
+from ganger_core.domain.clock import Clock, Instant
+from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.errors import GangerError, Invalid, UnknownWorker
 from ganger_core.domain.task import AttemptRef, LogStream, Report, ReportKind
 from ganger_core.logs import get_logger
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
-from ganger_master.changes import Register, Request, SettleLog, Told
+from ganger_master.changes import Command, Register, Request, SettleLog, Told
 from ganger_master.disk import DiskGuard
 from ganger_master.engine import Engine
-from ganger_master.fencing import fencing, find_worker
+from ganger_master.fencing import cordoning, fencing, find_worker, find_workers
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
@@ -152,15 +153,44 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         await self._gate.passed(ticket)
         return worker_pb2.FenceWorkerResponse(attempts=int(attempts))
 
+    async def CordonWorker(
+        self, request: worker_pb2.CordonWorkerRequest, context: object
+    ) -> worker_pb2.CordonWorkerResponse:
+        """An operator wants workers to get no new work."""
+        validate.check_workers(request.workers)
+        validate.check_reason(request.reason)
+        deadline_s = request.deadline_s if request.HasField("deadline_s") else None
+        if deadline_s is not None:
+            validate.check_seconds(deadline_s, "deadline_s")
+            if not request.drain:
+                raise Invalid("deadline_s is of a drain: a cordon lets everything finish", field="deadline_s")
+        verb = f"drain by {deadline_s}" if request.drain else "cordon"
+        key = request_of(request.request_id, f"{verb} {list(request.workers)} {request.reason}")
+        now_ms = self._clock.now().wall_ms
+        deadline_ms = 0 if deadline_s is None else now_ms + round(1000 * deadline_s)
+        cordon = Cordon(key.owner, request.reason, now_ms, request.drain, deadline_ms)
+        return worker_pb2.CordonWorkerResponse(worker_ids=await self._cordon(key, request.workers, cordon))
+
+    async def ResumeWorker(
+        self, request: worker_pb2.ResumeWorkerRequest, context: object
+    ) -> worker_pb2.ResumeWorkerResponse:
+        """An operator lets workers have work again."""
+        validate.check_workers(request.workers)
+        key = request_of(request.request_id, f"resume {list(request.workers)}")
+        return worker_pb2.ResumeWorkerResponse(worker_ids=await self._cordon(key, request.workers, None))
+
     async def ListWorkers(
         self, request: worker_pb2.ListWorkersRequest, context: object
     ) -> worker_pb2.ListWorkersResponse:
         """A page of workers, by name."""
         size = page_size(request.page_size)
         start = page_start(request.page_token, 0)
-        ticket, as_of_seq = self._engine.position()
-        await self._gate.passed(ticket)
+        _, as_of_seq = self._engine.position()
         views = self._registry.views(self._clock.now().steady_s)
+        ticket, _ = (
+            self._engine.position()
+        )  # after the look: what it saw of cordons has this ticket at the latest
+        await self._gate.passed(ticket)
         page = views[start : start + size]
         return worker_pb2.ListWorkersResponse(
             workers=[convert.worker_to_proto(view) for view in page],
@@ -195,18 +225,33 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
                 self._logs.forget(report.ref)
         return refused
 
+    async def _cordon(self, key: Request, workers: Sequence[str], cordon: Cordon | None) -> list[str]:
+        """The ids of the workers meant, once the operator's word about them is on disk."""
+        ids = self._engine.stored_answer(key)
+        if ids is None:
+            now = self._clock.now()
+            profiles = find_workers(self._registry.views(now.steady_s), workers)
+            ids = self._decided(lambda: cordoning(self._registry, profiles, key, cordon), now)
+            names = [profile.name for profile in profiles]
+            _log.info(f"now {cordon}" if cordon else "resumed", action="cordon", workers=names, by=key.owner)
+        ticket, _ = self._engine.position()
+        await self._gate.passed(ticket)
+        return ids.split()
+
+    def _decided(self, decide: Callable[[], Sequence[Command]], now: Instant) -> str:
+        """What the last command is answered; decided under the engine lock, so that no order leaves meanwhile."""
+        answer = self._engine.apply_with(lambda _: decide(), now).answers[-1]
+        if isinstance(answer, GangerError):
+            raise answer
+        return str(answer)
+
     def _fence(self, key: Request, worker: str) -> str:
         now = self._clock.now()
         profile = find_worker(self._registry.views(now.steady_s), worker)
-        applied = self._engine.apply_with(
-            lambda _: fencing(self._registry, profile, key), now
-        )  # decided on the registry under the engine lock, so that no order leaves meanwhile
-        answer = applied.answers[-1]
-        if isinstance(answer, GangerError):
-            raise answer
+        answer = self._decided(lambda: fencing(self._registry, profile, key), now)
         self._desk.begin_anew(profile.id)
-        _log.warning("worker fenced", action="fence", worker=profile.name, attempts=answer)
-        return str(answer)
+        _log.warning("worker fenced", action="fence", worker=profile.name, attempts=int(answer))
+        return answer
 
     async def _settle(self, refs: set[AttemptRef]) -> None:
         settled = [ref for ref in refs if self._has_whole_log(ref)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
-from ganger_master import locks
+from ganger_master import locks, settling
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
@@ -51,6 +52,7 @@ def load(db: sqlite3.Connection) -> State:
         f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
         f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
     )
+    settling.load(state, partial(stored_task, db))
     for row in db.execute(live):
         attempt = rows.attempt_from_row(row)
         state.attempts[attempt.ref.task_id] = attempt
@@ -61,10 +63,21 @@ def load(db: sqlite3.Connection) -> State:
     for (profile,) in db.execute("SELECT profile FROM workers"):
         worker = rows.profile_from_json(profile)
         state.workers[worker.id] = worker
+    for worker_id, cordon in db.execute("SELECT worker_id, cordon FROM cordons"):
+        state.cordons[worker_id] = rows.cordon_from_json(cordon)
     counters = dict(db.execute("SELECT name, value FROM counters"))
     state.next_task_id, state.next_seq = counters["next_task_id"], counters["next_seq"]
     state.epoch, state.restored = counters["epoch"], counters["restored"]
     return state
+
+
+def stored_task(db: sqlite3.Connection, task_id: int, items_of: ItemsOf | None = None) -> Task | None:
+    """The task as stored, also an element that has no record."""
+    row = db.execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
+    if row:
+        return rows.task_from_row(row)
+    array = array_of(db, task_id)
+    return next(untouched(db, array, [task_id], items_of or ItemsOf()), None) if array else None
 
 
 class StoreReader:
@@ -78,11 +91,7 @@ class StoreReader:
 
     def task(self, task_id: int) -> Task | None:
         """The task as stored, also an element that has no record."""
-        row = self._db().execute(f"{_TASKS} WHERE id = ?", (task_id,)).fetchone()
-        if row:
-            return rows.task_from_row(row)
-        array = array_of(self._db(), task_id)
-        return next(untouched(self._db(), array, [task_id], self._items_of), None) if array else None
+        return stored_task(self._db(), task_id, self._items_of)
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
-    NO_RETRY,
-    NO_WAITS,
     Attempt,
     AttemptRef,
     Event,
@@ -21,12 +23,11 @@ from ganger_core.domain.task import (
     OnWorkerLost,
     Outcome,
     OutcomeKind,
-    Retry,
     Task,
     TaskSpec,
-    Waits,
     WorkerProfile,
 )
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 Row = Sequence[Any]
 KEPT_SPECS, KEPT_OUTCOMES = 64, 256  # the last ones are mostly asked for again: tasks come in equal ones
@@ -36,7 +37,8 @@ TASK_COLUMNS = (
 )
 ATTEMPT_COLUMNS = (
     "task_id, token, worker_id, worker_name, state, planned_by, assigned_ms, phase, started_ms, ended_ms, outcome, "
-    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind"
+    "stdout_bytes, stderr_bytes, stdout_tail, stderr_tail, lease_s, stop_signal, stop_grace_s, behind, "
+    "drained"
 )
 TASKS_WITH_WORKERS = (  # the columns of a task, and the name of its newest attempt's worker
     f"SELECT {', '.join('t.' + column for column in TASK_COLUMNS.split(', '))}, coalesce(a.worker_name, '') "  # noqa: S608
@@ -101,7 +103,7 @@ def task_from_row(row: Row) -> Task:
         array=None if array is None else _array_from_json(array),
         array_id=array_id,
         index=index,
-        waits=NO_WAITS if waits is None else Waits(*json.loads(waits)),
+        waits=NO_WAITS if waits is None else _waits_from_json(waits),
         failures=failures,
         faults=faults,
     )
@@ -129,6 +131,7 @@ def attempt_to_row(attempt: Attempt) -> Row:
         attempt.stop_signal,
         attempt.stop_grace_s,
         attempt.behind,
+        attempt.drained,
     )
 
 
@@ -156,6 +159,7 @@ def attempt_from_row(row: Row) -> Attempt:
         stop_signal=row[16],
         stop_grace_s=row[17],
         behind=bool(row[18]),
+        drained=bool(row[19]),
     )
 
 
@@ -211,6 +215,10 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["retry"] = (retry.limit, retry.on, retry.never_on, retry.on_timeout, retry.backoff_s)
     if spec.deadline_ms:
         fields["deadline_ms"] = spec.deadline_ms
+    if spec.after:
+        fields["after"] = spec.after
+    if spec.on_dependency_failure is not OnDependencyFailure.SKIP:
+        fields["on_dependency_failure"] = spec.on_dependency_failure.value
     return _SORTED.encode(fields)
 
 
@@ -232,6 +240,10 @@ def spec_from_json(text: str) -> TaskSpec:
         hold=fields.get("hold", False),
         retry=_retry(*fields["retry"]) if "retry" in fields else NO_RETRY,
         deadline_ms=fields.get("deadline_ms", 0),
+        after=_dependencies(fields.get("after", ())),
+        on_dependency_failure=OnDependencyFailure(
+            fields.get("on_dependency_failure", OnDependencyFailure.SKIP)
+        ),
     )
 
 
@@ -266,7 +278,27 @@ def profile_from_json(text: str) -> WorkerProfile:
 
 
 def _waits_to_json(waits: Waits) -> str:
-    return _PLAIN.encode((waits.held_by, waits.until_ms, waits.pause_s))
+    fields = (waits.held_by, waits.until_ms, waits.pause_s)
+    return _PLAIN.encode((*fields, waits.after) if waits.after else fields)
+
+
+def _waits_from_json(text: str) -> Waits:
+    held_by, until_ms, pause_s, *after = json.loads(text)
+    return Waits(held_by, until_ms, pause_s, *map(_dependencies, after))
+
+
+def cordon_to_json(cordon: Cordon) -> str:
+    """The cordon as JSON."""
+    return _PLAIN.encode(asdict(cordon))
+
+
+def cordon_from_json(text: str) -> Cordon:
+    """The cordon that `cordon_to_json` wrote."""
+    return Cordon(**json.loads(text))
+
+
+def _dependencies(fields: Iterable[tuple[int, str]]) -> tuple[Dependency, ...]:
+    return tuple([Dependency(task_id, DependencyKind(kind)) for task_id, kind in fields])
 
 
 def _array_to_json(array: Array) -> str:

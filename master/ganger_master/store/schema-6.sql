@@ -13,3 +13,11 @@ CREATE TABLE labels (
 CREATE INDEX labels_by_value ON labels (key, value, task_id);
 CREATE INDEX tasks_named ON tasks (json_extract(spec, '$.name'), id)
 WHERE array_id = 0 AND json_extract(spec, '$.name') <> '';
+-- Workers that get no new work by an operator's word; `cordon` is JSON.
+CREATE TABLE cordons (worker_id TEXT PRIMARY KEY, cordon TEXT NOT NULL) WITHOUT ROWID;
+-- And attempts that were told to stop only to empty their worker.
+ALTER TABLE attempts ADD COLUMN drained INTEGER NOT NULL DEFAULT 0;
+-- What was skipped is over, too: SQLite uses the index for queries with this very list only.
+DROP INDEX tasks_live;
+CREATE INDEX tasks_live ON tasks (id)
+    WHERE state NOT IN ('CANCELLED', 'EXPIRED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT');

@@ -27,7 +27,7 @@ _UPDATE_TASK = (
 _UPDATE_SPEC = "UPDATE tasks SET spec=? WHERE id=?"
 _PUT_ATTEMPT = (
     f"INSERT OR REPLACE INTO attempts ({rows.ATTEMPT_COLUMNS}) "  # noqa: S608
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_EVENT = f"INSERT INTO events ({rows.EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _INSERT_REQUEST = (
@@ -41,6 +41,7 @@ _DROP_ITEMS = (
     "(SELECT 1 FROM tasks WHERE array IS NOT NULL AND json_extract(array, '$.items') = digest)"
 )
 _PUT_WORKER = "INSERT OR REPLACE INTO workers (id, profile) VALUES (?, ?)"
+_PUT_CORDON = "INSERT OR REPLACE INTO cordons (worker_id, cordon) VALUES (?, ?)"
 _PUT_COUNTER = "UPDATE counters SET value=? WHERE name=?"
 
 
@@ -177,6 +178,7 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         db.executemany(
             _PUT_WORKER, ((p.id, rows.profile_to_json(p)) for entry in group for p in entry.change.workers)
         )
+        _put_cordons(db, group)
         counters = [(group[-1].next_task_id, "next_task_id")]
         if events:
             counters.append((events[-1].seq + 1, "next_seq"))
@@ -188,6 +190,14 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _put_cordons(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
+    for worker_id, cordon in (pair for entry in group for pair in entry.change.cordons):
+        if cordon is None:
+            db.execute("DELETE FROM cordons WHERE worker_id = ?", (worker_id,))
+        else:
+            db.execute(_PUT_CORDON, (worker_id, rows.cordon_to_json(cordon)))
 
 
 def _answered_to_row(answered: Answered) -> rows.Row:

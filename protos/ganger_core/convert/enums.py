@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
+from ganger_core.domain.dependency import DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.plan import RefusalCode
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
@@ -43,6 +44,8 @@ TASK_STATE = _pair(TaskState, task_pb2.TaskState, "TASK_STATE")
 ATTEMPT_STATE = _pair(AttemptState, task_pb2.AttemptState, "ATTEMPT_STATE")
 OUTCOME_KIND = _pair(OutcomeKind, task_pb2.OutcomeKind, "OUTCOME_KIND")
 ON_WORKER_LOST = _pair(OnWorkerLost, task_pb2.OnWorkerLost, "ON_WORKER_LOST")
+DEPENDENCY_KIND = _pair(DependencyKind, task_pb2.DependencyKind, "DEPENDENCY_KIND")
+ON_DEPENDENCY_FAILURE = _pair(OnDependencyFailure, task_pb2.OnDependencyFailure, "ON_DEPENDENCY_FAILURE")
 LOG_STREAM = _pair(LogStream, task_pb2.LogStream, "LOG_STREAM")
 WORKER_STATE = _pair(WorkerState, worker_pb2.WorkerState, "WORKER_STATE")
 REPORT_KIND = _pair(ReportKind, worker_pb2.ReportKind, "REPORT_KIND")

@@ -12,15 +12,23 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ganger_core.convert.enums import ATTEMPT_STATE, LOG_STREAM, ON_WORKER_LOST, OUTCOME_KIND, TASK_STATE
+from ganger_core.convert.enums import (
+    ATTEMPT_STATE,
+    DEPENDENCY_KIND,
+    LOG_STREAM,
+    ON_DEPENDENCY_FAILURE,
+    ON_WORKER_LOST,
+    OUTCOME_KIND,
+    TASK_STATE,
+)
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import (
     NO_LIMITS,
-    NO_RETRY,
-    NO_WAITS,
     Attempt,
     AttemptRef,
     Event,
@@ -28,11 +36,10 @@ from ganger_core.domain.task import (
     LogStream,
     OnWorkerLost,
     Outcome,
-    Retry,
     Task,
     TaskSpec,
-    Waits,
 )
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_core.wire.v1 import task_pb2 as pb
 
 
@@ -74,6 +81,8 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         hold=x.hold,
         retry=None if x.retry == NO_RETRY else retry_to_proto(x.retry),
         deadline_ms=x.deadline_ms,
+        after=map(dependency_to_proto, x.after),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.to_proto[x.on_dependency_failure],
     )
     return message.SerializeToString()
 
@@ -97,7 +106,23 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         hold=p.hold,
         retry=retry_from_proto(p.retry) if p.HasField("retry") else NO_RETRY,
         deadline_ms=p.deadline_ms,
+        after=tuple([dependency_from_proto(each, f"{field}.after") for each in p.after]),
+        on_dependency_failure=ON_DEPENDENCY_FAILURE.from_proto(
+            p.on_dependency_failure, f"{field}.on_dependency_failure"
+        )
+        if p.on_dependency_failure
+        else OnDependencyFailure.SKIP,
     )
+
+
+def dependency_to_proto(x: Dependency) -> pb.Dependency:
+    """A task to wait for."""
+    return pb.Dependency(task_id=x.task_id, kind=DEPENDENCY_KIND.to_proto[x.kind])
+
+
+def dependency_from_proto(p: pb.Dependency, field: str = "after") -> Dependency:
+    """A task to wait for, its id not yet checked."""
+    return Dependency(p.task_id, DEPENDENCY_KIND.from_proto(p.kind, f"{field}.kind"))
 
 
 def retry_to_proto(x: Retry) -> pb.Retry:
@@ -197,6 +222,7 @@ def attempt_to_proto(x: Attempt) -> pb.Attempt:
         stop_signal=x.stop_signal,
         stop_grace_s=x.stop_grace_s,
         behind=x.behind,
+        drained=x.drained,
     )
 
 
@@ -220,6 +246,7 @@ def attempt_from_proto(p: pb.Attempt, field: str = "attempt") -> Attempt:
         stop_signal=p.stop_signal,
         stop_grace_s=p.stop_grace_s,
         behind=p.behind,
+        drained=p.drained,
     )
 
 
@@ -253,12 +280,14 @@ def array_from_proto(p: pb.Array, field: str = "array") -> Array:
 
 def waits_to_proto(x: Waits) -> pb.Waits:
     """What a task waits for beside capacity."""
-    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms, pause_s=x.pause_s)
+    after = map(dependency_to_proto, x.after)
+    return pb.Waits(held_by=x.held_by, until_ms=x.until_ms, pause_s=x.pause_s, after=after)
 
 
 def waits_from_proto(p: pb.Waits) -> Waits:
     """What a task waits for beside capacity."""
-    return Waits(p.held_by, p.until_ms, p.pause_s)
+    after = tuple([dependency_from_proto(each, "waits.after") for each in p.after])
+    return Waits(p.held_by, p.until_ms, p.pause_s, after)
 
 
 def task_to_proto(x: Task) -> pb.Task:

@@ -16,6 +16,7 @@ from ganger_core.convert.task import (
     spec_from_proto,
     spec_to_proto,
 )
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.task import (
     LogChunk,
@@ -82,6 +83,7 @@ def worker_to_proto(x: WorkerView) -> pb.Worker:
         usage=usage_to_proto(x.usage),
         heartbeat_age_s=x.heartbeat_age_s,
         attempts=[attempt_ref_to_proto(ref) for ref in x.attempts],
+        cordon=None if x.cordon is None else cordon_to_proto(x.cordon),
     )
 
 
@@ -96,7 +98,20 @@ def worker_from_proto(p: pb.Worker, field: str = "worker") -> WorkerView:
         usage=usage_from_proto(p.usage),
         heartbeat_age_s=p.heartbeat_age_s,
         attempts=tuple([attempt_ref_from_proto(ref) for ref in p.attempts]),
+        cordon=cordon_from_proto(p.cordon) if p.HasField("cordon") else None,
     )
+
+
+def cordon_to_proto(x: Cordon) -> pb.Cordon:
+    """Why a worker gets no new work."""
+    return pb.Cordon(
+        by=x.by, reason=x.reason, since_ms=x.since_ms, drains=x.drains, deadline_ms=x.deadline_ms
+    )
+
+
+def cordon_from_proto(p: pb.Cordon) -> Cordon:
+    """Why a worker gets no new work."""
+    return Cordon(p.by, p.reason, p.since_ms, p.drains, p.deadline_ms)
 
 
 def _order_to_proto(x: Order) -> pb.Order:

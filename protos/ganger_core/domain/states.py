@@ -24,6 +24,7 @@ class TaskState(StrEnum):
     CANCELLED = "CANCELLED"
     TIMED_OUT = "TIMED_OUT"  # stopped, because its run limit was over
     EXPIRED = "EXPIRED"  # never started, because its queue limit was over
+    SKIPPED = "SKIPPED"  # never started, because what it was to run after did not end as it had to
 
 
 class AttemptState(StrEnum):
@@ -39,13 +40,25 @@ class AttemptState(StrEnum):
     LOST = "LOST"  # its worker, or every trace of it, is gone
 
 
+class Liveness(StrEnum):
+    """What a worker's own heartbeats say of it."""
+
+    UP = "UP"
+    DRAINING = "DRAINING"  # its daemon was told to end: it finishes what it has
+    LOST = "LOST"  # silent too long: its free capacity does not count
+
+
 class WorkerState(StrEnum):
-    """How a worker stands in the registry. SUSPECT is derived from the heartbeat's age, never stored."""
+    """How a worker stands, for people: read off its liveness and an operator's word, see `worker_state`."""
 
     UP = "UP"
     SUSPECT = "SUSPECT"  # late: gets no new work
-    DRAINING = "DRAINING"  # finishes what it has and gets no new work
-    LOST = "LOST"  # silent too long: its free capacity does not count
+    CORDONED = "CORDONED"  # an operator wants it to get no new work
+    DRAINING = (
+        "DRAINING"  # finishes what it has and gets no new work: an operator or its own daemon wants that
+    )
+    DRAINED = "DRAINED"  # the same, and nothing is left on it
+    LOST = "LOST"
 
 
 class TaskEvent(StrEnum):
@@ -56,13 +69,14 @@ class TaskEvent(StrEnum):
     ACCEPTED = "accepted"
     STARTED = "started"
     STOP_ASKED = "stop_asked"
-    REQUEUED = "requeued"  # its attempt was lost
     RETRIED = "retried"  # its attempt failed, and it is tried again
+    REQUEUED = "requeued"  # its attempt was lost, or stopped to empty its worker
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
     EXPIRED = "expired"
+    SKIPPED = "skipped"
 
 
 class AttemptEvent(StrEnum):
@@ -94,13 +108,15 @@ class IllegalMove(Exception):
     """This state does not allow this event."""
 
 
-_T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, WorkerState, WorkerEvent
+_T, _TE, _A, _AE, _W, _WE = TaskState, TaskEvent, AttemptState, AttemptEvent, Liveness, WorkerEvent
 
 TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.PENDING: {
         _TE.ASSIGNED: _T.SCHEDULED,
         _TE.CANCELLED: _T.CANCELLED,
         _TE.EXPIRED: _T.EXPIRED,
+        _TE.SKIPPED: _T.SKIPPED,
+        _TE.FAILED: _T.FAILED,  # for want of what it was to run after, where that is its failure
     },
     _T.SCHEDULED: {
         _TE.WITHDRAWN: _T.PENDING,
@@ -132,7 +148,10 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
         _TE.FAILED: _T.FAILED,
         _TE.TIMED_OUT: _T.TIMED_OUT,
     },
+    # What is stopped only to empty its worker waits again.
     _T.STOPPING: {
+        _TE.WITHDRAWN: _T.PENDING,
+        _TE.REQUEUED: _T.PENDING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
         _TE.CANCELLED: _T.CANCELLED,
@@ -143,6 +162,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.CANCELLED: {},
     _T.TIMED_OUT: {},
     _T.EXPIRED: {},
+    _T.SKIPPED: {},
 }
 
 _GONE = {_AE.ENDED: _A.ENDED, _AE.LOST: _A.LOST}
@@ -172,9 +192,8 @@ ATTEMPT_MOVES: Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]] = {
 }
 
 _SEEN = {_WE.REGISTERED: _W.UP, _WE.HEARTBEAT: _W.UP, _WE.DRAINED: _W.DRAINING}
-WORKER_MOVES: Mapping[WorkerState, Mapping[WorkerEvent, WorkerState]] = {
+WORKER_MOVES: Mapping[Liveness, Mapping[WorkerEvent, Liveness]] = {
     _W.UP: {**_SEEN, _WE.SILENT: _W.LOST},
-    _W.SUSPECT: {**_SEEN, _WE.SILENT: _W.LOST},
     _W.DRAINING: {**_SEEN, _WE.SILENT: _W.LOST},
     _W.LOST: _SEEN,
 }
@@ -189,6 +208,20 @@ def advance(table: Mapping[S, Mapping[E, S]], state: S, event: E) -> S:
         return table[state][event]
     except KeyError:
         raise IllegalMove(f"{type(state).__name__} {state} does not allow {event}") from None
+
+
+def worker_state(liveness: Liveness, *, late: bool, cordoned: bool, drains: bool, empty: bool) -> WorkerState:
+    """How a worker stands: what cannot be relied on comes first, an operator's word last.
+
+    `drains` says that an operator wants it to be empty; `empty` that no attempt is left on it.
+    """
+    if liveness is Liveness.LOST:
+        return WorkerState.LOST
+    if late and liveness is Liveness.UP:
+        return WorkerState.SUSPECT
+    if drains or liveness is Liveness.DRAINING:
+        return WorkerState.DRAINED if empty else WorkerState.DRAINING
+    return WorkerState.CORDONED if cordoned else WorkerState.UP
 
 
 def diagram(table: Mapping[S, Mapping[E, S]]) -> str:

@@ -8,8 +8,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ganger_core.domain.array import Array
+from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
+from ganger_core.domain.waits import NO_WAITS, Waits
 
 DEFAULT_PRIORITY = 50
 DEFAULT_RESOURCES = Resources(cpu_milli=1000, memory_bytes=0, slots=1)
@@ -44,31 +48,13 @@ NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """When a task that failed by its own doing is tried again: `limit` times, after any exit code or those named.
-
-    Exit codes are as in an `Outcome`: 128 + signal for one that died of a signal. `on` and `never_on` are sorted. With
-    `on_timeout` it is tried again when its run limit was over, and without `on` only then. Before the n-th retry it
-    waits up to `backoff_s` * 2^(n-1) seconds, at most ten minutes.
-    """
-
-    limit: int = 0
-    on: tuple[int, ...] = ()
-    never_on: tuple[int, ...] = ()
-    on_timeout: bool = False
-    backoff_s: float = 10.0
-
-
-NO_RETRY = Retry()
-
-
-@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What a user asked for. `env` is ordered pairs; an empty `workdir` is the attempt's own folder.
 
-    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it; and not
-    when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are pairs of a
-    key and a value in the order of the keys, each of which is there once.
+    It does not start before `not_before_ms` (Unix milliseconds), nor, with `hold`, before somebody releases it, nor
+    before all that it is to run `after` has come; `on_dependency_failure` says what becomes of it when that cannot. It
+    is not started when it could not be over by `deadline_ms` (0: none), as far as its run limit tells. `labels` are
+    pairs of a key and a value in the order of the keys, each of which is there once.
     """
 
     command: tuple[str, ...]
@@ -84,6 +70,8 @@ class TaskSpec:
     retry: Retry = NO_RETRY
     deadline_ms: int = 0
     labels: tuple[tuple[str, str], ...] = ()
+    after: tuple[Dependency, ...] = ()
+    on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
 
 
 class OutcomeKind(StrEnum):
@@ -98,6 +86,8 @@ class OutcomeKind(StrEnum):
     TIMED_OUT = "TIMED_OUT"  # its run limit was over
     EXPIRED = "EXPIRED"  # its queue limit was over before it started
     UNKILLABLE = "UNKILLABLE"  # something of it still lives long after SIGKILL
+    DRAINED = "DRAINED"  # stopped to empty its worker; only of attempts, for their tasks wait again
+    SKIPPED = "SKIPPED"  # it never started: what it was to run after did not end as it had to
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +120,8 @@ class Attempt(NamedTuple):
     `stderr_bytes` are the whole lengths told by the final report; the tails are the last bytes of each.
     `lease_s` is how long it may go on without an answered heartbeat, 0 for as long as it takes; `stop_signal`
     and `stop_grace_s` are how it was told to stop, once it is STOPPING. One that is `behind` has no capacity of its
-    own: it gets that of an attempt that asked for the same, when that is over.
+    own: it gets that of an attempt that asked for the same, when that is over. One that is `drained` was told to stop
+    only to empty its worker: its task waits again, unless somebody wants that ended.
     """
 
     ref: AttemptRef
@@ -151,27 +142,12 @@ class Attempt(NamedTuple):
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 0.0
     behind: bool = False
+    drained: bool = False
 
     @property
     def is_live(self) -> bool:
         """Whether it may hold capacity of its worker."""
         return self.state not in ATTEMPT_FINAL
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """What a waiting task waits for beside capacity; of an array, what all its elements wait for.
-
-    `held_by` names who holds it, empty when nobody does; `until_ms` is the moment before which it does not start, in
-    Unix milliseconds, 0 for none; `pause_s` is how long it waits, from when it began to wait, before it is tried again.
-    """
-
-    held_by: str = ""
-    until_ms: int = 0
-    pause_s: float = 0.0
-
-
-NO_WAITS = Waits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +243,10 @@ class WorkerUsage:
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker as the master knows it; `free` is its capacity less what live attempts hold."""
+    """One worker as the master knows it; `free` is its capacity less what live attempts hold.
+
+    A `cordon` is why it gets no new work by an operator's word, if that is so; it outlasts every state.
+    """
 
     profile: WorkerProfile
     state: WorkerState
@@ -275,6 +254,7 @@ class WorkerView:
     usage: WorkerUsage
     heartbeat_age_s: float
     attempts: tuple[AttemptRef, ...]
+    cordon: Cordon | None = None
 
 
 @dataclass(frozen=True, slots=True)

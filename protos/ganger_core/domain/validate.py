@@ -1,31 +1,31 @@
 """This module holds the rules that a request must keep, whoever wrote it: CLI, SDK, worker or stranger.
 
-Each `check_x` raises `Invalid`, naming the field at fault, and returns nothing. The `parse_x` read what people
-write. What passes here can be stored and sent: no NUL, no lone surrogates, no integer beyond 63 bits.
+Each `check_x` raises `Invalid`, naming the field at fault, and returns nothing; what people write
+is read by `parse`. What passes here can be stored and sent: no NUL, no lone surrogates, no integer beyond 63 bits.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.labels import check_labels
 from ganger_core.domain.plan import Snapshot
 from ganger_core.domain.resources import KINDS, MAX_AMOUNT, Resources
+from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.task import (
     LOG_TAIL_BYTES,
-    NO_RETRY,
     AttemptRef,
     Limits,
     LogChunk,
     Outcome,
     Report,
     ReportKind,
-    Retry,
     TaskSpec,
     WorkerProfile,
     WorkerUsage,
@@ -38,6 +38,8 @@ MAX_ENV = 4096
 MAX_ENV_BYTES = 128 * 1024
 MAX_NAME = 128
 MAX_PATH = 4095
+MAX_REASON = 500  # characters that a person says why
+MAX_AFTER = 1_000  # tasks to wait for; more are an array
 MAX_TEXT = 4096  # characters of a message for people
 MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
@@ -54,12 +56,6 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]{1,128}")
-_CODES = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", re.ASCII)
-_DECIMAL = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
-_MEMORY = re.compile(rf"({_DECIMAL}) ?([KMGTP]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
-_UNIT_BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
-_DURATION_PART = re.compile(rf"({_DECIMAL})(ms|d|h|m|s)", re.ASCII)
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def check_text(value: str, field: str, max_len: int) -> None:
@@ -108,6 +104,21 @@ def check_worker_name(text: str, field: str = "name") -> None:
         )
 
 
+def check_workers(names: Sequence[str], field: str = "workers") -> None:
+    """At least one name or id of a worker."""
+    if not names:
+        raise Invalid(f"{field}: name at least one worker, see `ganger worker ls`", field=field)
+    for name in names:
+        check_worker_name(name, field)
+
+
+def check_reason(text: str, field: str = "reason") -> None:
+    """A sentence of a person, on one line."""
+    check_text(text, field, MAX_REASON)
+    if text and not text.isprintable():
+        raise Invalid(f"{field} may hold only printable characters", field=field)
+
+
 def check_request(value: Resources, field: str) -> None:
     """What one task asks for."""
     check_int(value.cpu_milli, f"{field}.cpu_milli", 0, MAX_CPU_MILLI)
@@ -135,6 +146,45 @@ def check_spec(spec: TaskSpec, field: str = "spec", least_lease_s: float = LEAST
     check_int(spec.deadline_ms, f"{field}.deadline_ms", 0, LATEST_MS)
     if spec.retry is not NO_RETRY:
         check_retry(spec.retry, f"{field}.retry")
+    check_after(spec.after, f"{field}.after")
+
+
+def check_after(after: Sequence[Dependency], field: str = "after") -> None:
+    """What a task is to run after, each named once."""
+    if len(after) > MAX_AFTER:
+        raise Invalid(
+            f"{field} names {len(after)} tasks; at most {MAX_AFTER} are allowed: submit them as an array, and wait "
+            "for that",
+            field=field,
+        )
+    for each in after:
+        check_int(each.task_id, field, -MAX_INT, MAX_INT)
+        if not each.task_id:
+            raise Invalid(f"{field} names a task 0; the first one of the same call is -1", field=field)
+    if len(set(after)) < len(after):
+        raise Invalid(f"{field} names a task twice", field=field)
+
+
+def check_order(specs: Sequence[TaskSpec], field: str = "specs") -> None:
+    """Tasks of one call may be after each other (-1 is the first), but not in a circle."""
+    if not any(each.task_id < 0 for spec in specs for each in spec.after):  # nearly always
+        return
+    graph: dict[int, list[int]] = {}
+    for number, spec in enumerate(specs):
+        graph[-1 - number] = [each.task_id for each in spec.after if each.task_id < 0]
+        for other in graph[-1 - number]:
+            if other < -len(specs):
+                raise Invalid(
+                    f"{field}[{number}].after names the task {other} of this call, which has {len(specs)}",
+                    field=f"{field}[{number}].after",
+                )
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = [
+            f'{each} "{name}"' if (name := specs[-1 - each].name) else f"{each}" for each in error.args[1]
+        ]
+        raise Invalid(f"{field}: tasks wait for each other: {' before '.join(circle)}", field=field) from None
 
 
 def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = LEAST_LEASE_S) -> None:
@@ -267,54 +317,6 @@ def check_snapshot(snapshot: Snapshot) -> None:
     if ids:
         check_id(min(ids), "snapshot.shapes.task_ids")
         check_id(max(ids), "snapshot.shapes.task_ids")
-
-
-def parse_cpus(text: str, field: str = "cpus") -> int:
-    """Thousandths of a CPU from a number of CPUs such as `4` or `1.5`."""
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text, re.ASCII):
-        raise Invalid(f"{field}: {text!r} is no number of CPUs such as 4, 1.5 or 0.125", field=field)
-    if (milli := int(Decimal(text) * 1000)) > MAX_CPU_MILLI:
-        raise Invalid(f"{field}: {text} is more than {MAX_CPU_MILLI // 1000} CPUs", field=field)
-    return milli
-
-
-def parse_memory(text: str, field: str = "memory") -> int:
-    """Bytes from an amount such as `8GiB`, `8G`, `1.5g` or `1073741824`; units are powers of 1024."""
-    match = _MEMORY.fullmatch(text)
-    if match is None:
-        raise Invalid(
-            f"{field}: {text!r} is no amount of memory such as 512M, 8GiB or 1073741824", field=field
-        )
-    amount = int(Decimal(match[1]) * _UNIT_BYTES[match[2].upper()])
-    check_int(amount, field, 0, MAX_MEMORY_BYTES)
-    return amount
-
-
-def parse_duration(text: str, field: str = "duration") -> float:
-    """Seconds from a length of time such as `90`, `2.5s`, `1h30m` or `200ms`."""
-    if re.fullmatch(_DECIMAL, text, re.ASCII):
-        seconds = float(text)
-    else:
-        parts = _DURATION_PART.findall(text)
-        if not parts or "".join(amount + unit for amount, unit in parts) != text:
-            raise Invalid(f"{field}: {text!r} is no length of time such as 90, 2.5s or 1h30m", field=field)
-        seconds = float(sum(Decimal(amount) * _UNIT_MS[unit] for amount, unit in parts) / 1000)
-    check_seconds(seconds, field)
-    return seconds
-
-
-def parse_exit_codes(text: str, field: str) -> tuple[int, ...]:
-    """Exit codes in ascending order from text such as `75` or `1,75,80-90`."""
-    codes: set[int] = set()
-    for part in text.split(","):
-        match = _CODES.fullmatch(part.strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= 255:
-            raise Invalid(
-                f"{field}: {part.strip()!r} is no exit code from 1 to 255 or range of them", field=field
-            )
-        codes.update(range(first, last + 1))
-    return tuple(sorted(codes))
 
 
 def _encoded(value: str, field: str, what: str = "") -> bytes:

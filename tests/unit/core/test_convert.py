@@ -86,6 +86,8 @@ PAIRED_ENUMS = {
     "AttemptState": enums.ATTEMPT_STATE,
     "OutcomeKind": enums.OUTCOME_KIND,
     "OnWorkerLost": enums.ON_WORKER_LOST,
+    "DependencyKind": enums.DEPENDENCY_KIND,
+    "OnDependencyFailure": enums.ON_DEPENDENCY_FAILURE,
     "LogStream": enums.LOG_STREAM,
     "WorkerState": enums.WORKER_STATE,
     "ReportKind": enums.REPORT_KIND,
@@ -118,7 +120,11 @@ def follow(message: Any, path: tuple[str, ...]) -> Any:
     return message
 
 
-MAY_BE_LEFT_OUT = {"on_worker_lost": "by age", "closed": "the rest may still be run"}
+MAY_BE_LEFT_OUT = {
+    "on_worker_lost": "by age",
+    "on_dependency_failure": "skip",
+    "closed": "the rest may still be run",
+}
 """Enums, by field, and what it means that they are left out."""
 
 
@@ -145,6 +151,7 @@ OPTIONAL = {
     ("Task", "waits"),
     ("TaskSpec", "retry"),
     ("Event", "outcome"),
+    ("Worker", "cordon"),
     ("Report", "outcome"),
     ("Report", "handed_to"),
 }

@@ -15,7 +15,7 @@ CALLS = [
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
-FOR_ADMINS = {"FenceWorker"}
+FOR_ADMINS = {"CordonWorker", "FenceWorker", "ResumeWorker"}
 FOR_WORKERS = {"RegisterWorker", "Heartbeat", "ReceiveOrders", "ReportTaskCompletion", "AppendLogs"}
 PRINCIPALS = {role: Principal(role.lower(), role) for role in Role}
 LOCAL = Principal("local", Role.ADMIN)

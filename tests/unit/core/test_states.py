@@ -9,18 +9,20 @@ from ganger_core.domain.states import IllegalMove, advance, diagram
 
 # One line per state: `event>target`. Whatever is not here must raise.
 TASK = """
-PENDING    assigned>SCHEDULED cancelled>CANCELLED expired>EXPIRED
+PENDING    assigned>SCHEDULED cancelled>CANCELLED expired>EXPIRED skipped>SKIPPED failed>FAILED
 SCHEDULED  withdrawn>PENDING requeued>PENDING retried>PENDING accepted>STARTING started>RUNNING stop_asked>STOPPING
 SCHEDULED  succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
 STARTING   withdrawn>PENDING requeued>PENDING retried>PENDING started>RUNNING stop_asked>STOPPING succeeded>SUCCEEDED
 STARTING   failed>FAILED timed_out>TIMED_OUT
 RUNNING    requeued>PENDING retried>PENDING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED timed_out>TIMED_OUT
 STOPPING   succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
+STOPPING   withdrawn>PENDING requeued>PENDING
 SUCCEEDED
 FAILED
 CANCELLED
 TIMED_OUT
 EXPIRED
+SKIPPED
 """
 ATTEMPT = """
 ASSIGNED  accepted>STARTING started>RUNNING stop_asked>STOPPING ended>ENDED rejected>REJECTED revoked>REVOKED lost>LOST
@@ -34,14 +36,13 @@ LOST
 """
 WORKER = """
 UP        registered>UP heartbeat>UP drained>DRAINING silent>LOST
-SUSPECT   registered>UP heartbeat>UP drained>DRAINING silent>LOST
 DRAINING  registered>UP heartbeat>UP drained>DRAINING silent>LOST
 LOST      registered>UP heartbeat>UP drained>DRAINING
 """
 TABLES = {
     "task": (states.TASK_MOVES, states.TaskState, states.TaskEvent, TASK),
     "attempt": (states.ATTEMPT_MOVES, states.AttemptState, states.AttemptEvent, ATTEMPT),
-    "worker": (states.WORKER_MOVES, states.WorkerState, states.WorkerEvent, WORKER),
+    "worker": (states.WORKER_MOVES, states.Liveness, states.WorkerEvent, WORKER),
 }
 
 
@@ -77,8 +78,36 @@ def test_every_event_is_of_use(name: str) -> None:
 
 
 def test_finals_are_the_states_without_an_exit() -> None:
-    assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED"} == states.TASK_FINAL
+    assert {"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "EXPIRED", "SKIPPED"} == states.TASK_FINAL
     assert {"ENDED", "REJECTED", "REVOKED", "LOST"} == states.ATTEMPT_FINAL
+
+
+@pytest.mark.parametrize(
+    ("liveness", "late", "word", "full", "empty"),
+    [
+        ("UP", False, "", "UP", "UP"),
+        ("UP", False, "cordon", "CORDONED", "CORDONED"),
+        ("UP", False, "drain", "DRAINING", "DRAINED"),
+        ("UP", True, "", "SUSPECT", "SUSPECT"),
+        ("UP", True, "drain", "SUSPECT", "SUSPECT"),
+        ("DRAINING", False, "", "DRAINING", "DRAINED"),
+        ("DRAINING", True, "cordon", "DRAINING", "DRAINED"),
+        ("LOST", False, "", "LOST", "LOST"),
+        ("LOST", True, "drain", "LOST", "LOST"),
+    ],
+)
+def test_a_worker_stands_as_its_liveness_and_an_operators_word_say(
+    liveness: str, late: bool, word: str, full: str, empty: str
+) -> None:
+    for is_empty, shown in ((False, full), (True, empty)):
+        found = states.worker_state(
+            states.Liveness(liveness),
+            late=late,
+            cordoned=bool(word),
+            drains=word == "drain",
+            empty=is_empty,
+        )
+        assert found == shown
 
 
 def test_the_diagram_has_one_line_per_pair_of_states_and_marks_finals() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ganger_core.domain import parse
 from ganger_core.domain import validate as v
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.labels import MAX_LABEL_VALUE, MAX_LABELS
@@ -232,7 +233,7 @@ def test_a_wrong_snapshot_is_refused(change: dict[str, Any], field: str) -> None
     [("1", 1000), ("1.5", 1500), ("0.125", 125), ("0", 0), ("1000", 1_000_000), ("007", 7000)],
 )
 def test_cpus(text: str, milli: int) -> None:
-    assert v.parse_cpus(text) == milli
+    assert parse.parse_cpus(text) == milli
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_cpus(text: str, milli: int) -> None:
     ["", "-1", "nan", "inf", "1e3", "1,5", ".5", "1.", "1.2345", "1001", " 1", "1 ", "\u0661", "1_0", "1\n"],
 )
 def test_wrong_cpus(text: str) -> None:
-    assert "cpus" in refused("cpus", v.parse_cpus, text).message
+    assert "cpus" in refused("cpus", parse.parse_cpus, text).message
 
 
 @pytest.mark.parametrize(
@@ -251,14 +252,14 @@ def test_wrong_cpus(text: str) -> None:
     ],
 )  # fmt: skip
 def test_memory(text: str, size: int) -> None:
-    assert v.parse_memory(text) == size
+    assert parse.parse_memory(text) == size
 
 
 @pytest.mark.parametrize(
     "text", ["", "G", "-1G", "nan", "8X", "8GG", "8GiBB", "1025T", "1" * 40, "2P", "1e9", "8i", "8  G"]
 )
 def test_wrong_memory(text: str) -> None:
-    refused("memory", v.parse_memory, text)
+    refused("memory", parse.parse_memory, text)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_wrong_memory(text: str) -> None:
     [("90", 90), ("2.5s", 2.5), ("1h30m", 5400), ("200ms", 0.2), ("1d", 86_400), ("0", 0), ("1m1.5s", 61.5)],
 )  # fmt: skip
 def test_durations(text: str, seconds: float) -> None:
-    assert v.parse_duration(text) == seconds
+    assert parse.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -274,4 +275,4 @@ def test_durations(text: str, seconds: float) -> None:
     ["", "-1", "nan", "inf", "s", "1x", "1h 30m", "1h-3m", "9999d", "1" * 30, "1e3", "1hm", "1.s", "5s\n"],
 )
 def test_wrong_durations(text: str) -> None:
-    refused("timeout", v.parse_duration, text, "timeout")
+    refused("timeout", parse.parse_duration, text, "timeout")

@@ -187,7 +187,19 @@ def test_nothing_goes_behind_while_a_restore_holds_assignments_back(
     assert master.run_cycle().behind > 0  # without the hold
 
 
-def test_a_lower_update_is_in_force_when_nothing_can_start_beyond_it(
+def test_the_scheduler_rests_while_an_array_is_at_its_limit_and_no_worker_is_there(
+    master: OneThreadMaster, clock: ManualClock
+) -> None:
+    master.submit_array(a_spec(), an_array("0-9", most=1))
+    start_all(master, cycle(with_worker(master)))
+    clock.advance(40)  # the worker is silent
+    for _ in range(3):
+        master.queue.wait_for_work(0)
+        master.run_cycle()
+    assert not master.queue._woken
+
+
+def test_a_lower_limit_is_in_force_when_nothing_can_start_beyond_it(
     master: OneThreadMaster, clock: ManualClock
 ) -> None:
     array_id = master.submit_array(a_spec(), an_array("0-99", most=3))

@@ -11,7 +11,8 @@ from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import Conflict
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import NO_WAITS, AttemptRef, Limits, Report, ReportKind, Waits
+from ganger_core.domain.task import AttemptRef, Limits, Report, ReportKind
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_master.arrays import in_line
 from ganger_master.changes import Assign, Request, Update
 from ganger_master.reasons import why_aside

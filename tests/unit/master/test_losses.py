@@ -268,7 +268,7 @@ def test_a_drained_worker_gets_no_new_work_until_it_registers_or_says_otherwise(
     now_s = master.clock.now().steady_s
     usage = master.registry.views(now_s)[0].usage
     assert master.registry.heartbeat(WORKER.id, usage, [], now_s, draining=True) == ([], False)
-    assert [view.state.value for view in master.registry.views(now_s)] == ["DRAINING"]
+    assert [view.state.value for view in master.registry.views(now_s)] == ["DRAINED"]
     master.submit(a_spec())
     assert master.run_cycle().assigned == 0
     assert master.registry.heartbeat(WORKER.id, usage, [], now_s) == (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import Unavailable
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
 from ganger_core.domain.resources import Resources
@@ -15,7 +16,8 @@ from ganger_core.domain.states import AttemptState, TaskState
 from ganger_core.domain.task import AttemptRef, Report, ReportKind, RevokeOrder, StartOrder, WorkerUsage
 from ganger_master.changes import Request
 from ganger_master.cycle import MIN_RUNS
-from ganger_master.fencing import fencing
+from ganger_master.fencing import cordoning, fencing
+from ganger_master.handing import is_asked_back
 from ganger_master.prefill import OVERDUE_MS, RECENT_MS
 from ganger_master.queue import BucketKey
 from ganger_master.run_times import KEPT_BUCKETS, LONG_MS, MOST_BEHIND, RunTimes
@@ -328,3 +330,19 @@ def test_what_fits_nowhere_is_looked_at_once_however_many_shapes_wait(tmp_path: 
     assert not master.queue.reason(2 * MIN_RUNS + 1), "it fits"
     master.queue.wait_for_work(0)
     assert (master.run_cycle().assigned, master.queue._woken) == (1, False)
+
+
+def test_what_is_behind_others_on_a_cordoned_worker_is_asked_back(master: OneThreadMaster) -> None:
+    first, second, third = three(master)
+    master.deliver(WORKER)
+    request = Request("ann", "c", "")
+    master.engine.apply_with(
+        lambda _: cordoning(master.registry, [WORKER], request, Cordon("ann", "", 0)), master.clock.now()
+    )
+    master.commit()
+    assert orders(master) == [("give back", second), ("give back", third)]
+    assert is_asked_back(master.state.attempts[second.task_id])
+    revoked = [Report(ref, ReportKind.REVOKED) for ref in (second, third)]
+    master.report(WORKER, *revoked)
+    assert (with_capacity(master), behind(master)) == ([first], [])
+    assert master.run_cycle().behind == 0  # nothing goes there again

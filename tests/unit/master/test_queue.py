@@ -8,7 +8,8 @@ from dataclasses import replace
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Task, TaskSpec, Waits
+from ganger_core.domain.task import Task, TaskSpec
+from ganger_core.domain.waits import Waits
 from ganger_master.queue import LONG_AGO, BucketKey, TaskQueue
 from testkit.waiting import wait_until
 

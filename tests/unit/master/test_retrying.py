@@ -9,19 +9,12 @@ import pytest
 
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import (
-    NO_WAITS,
-    AttemptRef,
-    Limits,
-    Outcome,
-    OutcomeKind,
-    Report,
-    ReportKind,
-    Retry,
-    Task,
-)
+from ganger_core.domain.task import AttemptRef, Limits, Outcome, OutcomeKind, Report, ReportKind, Task
+from ganger_core.domain.waits import NO_WAITS
 from ganger_master.changes import SettleLog
+from ganger_master.moves import awaiting_logs
 from ganger_master.retrying import MOST_FAULTS, Cause, backoff_s, retried_for
 from testkit.builders import a_spec, a_worker, ended, lost, started
 from testkit.one_thread import OneThreadMaster
@@ -154,7 +147,7 @@ def test_the_end_waits_for_the_log_and_so_does_the_next_try(
         master.cleanup.run_once(clock.now())
         clock.advance(31)
     assert (master.task(task_id).state, master.task(task_id).failures) == (PENDING, 1)
-    assert master.engine.all_awaiting_log() == []
+    assert master.engine.look(awaiting_logs) == []
     assert master.engine.awaiting_log(AttemptRef(task_id, 1)) is None
     master.apply(SettleLog(AttemptRef(task_id, 1), incomplete=False))  # it crossed the other's way
     assert master.task(task_id).state is PENDING

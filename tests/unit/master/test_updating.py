@@ -10,8 +10,9 @@ import pytest
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import Conflict
+from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import AttemptRef, Limits, Retry, StartOrder, TaskSpec
+from ganger_core.domain.task import AttemptRef, Limits, StartOrder, TaskSpec
 from ganger_master.changes import Request, Update
 from ganger_master.lateness import late_moments, why_late
 from testkit.builders import a_spec, a_worker, ended, started

@@ -8,6 +8,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DependencyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DEPENDENCY_KIND_UNSPECIFIED: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_OK: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_ANY: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_FAIL: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_START: _ClassVar[DependencyKind]
+
+class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_DEPENDENCY_FAILURE_UNSPECIFIED: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_SKIP: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_HOLD: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_RUN: _ClassVar[OnDependencyFailure]
+    ON_DEPENDENCY_FAILURE_FAIL: _ClassVar[OnDependencyFailure]
+
 class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
@@ -29,6 +45,7 @@ class TaskState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_STATE_CANCELLED: _ClassVar[TaskState]
     TASK_STATE_TIMED_OUT: _ClassVar[TaskState]
     TASK_STATE_EXPIRED: _ClassVar[TaskState]
+    TASK_STATE_SKIPPED: _ClassVar[TaskState]
 
 class AttemptState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,12 +71,24 @@ class OutcomeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_KIND_TIMED_OUT: _ClassVar[OutcomeKind]
     OUTCOME_KIND_EXPIRED: _ClassVar[OutcomeKind]
     OUTCOME_KIND_UNKILLABLE: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_DRAINED: _ClassVar[OutcomeKind]
+    OUTCOME_KIND_SKIPPED: _ClassVar[OutcomeKind]
 
 class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
     LOG_STREAM_STDOUT: _ClassVar[LogStream]
     LOG_STREAM_STDERR: _ClassVar[LogStream]
+DEPENDENCY_KIND_UNSPECIFIED: DependencyKind
+DEPENDENCY_KIND_OK: DependencyKind
+DEPENDENCY_KIND_ANY: DependencyKind
+DEPENDENCY_KIND_FAIL: DependencyKind
+DEPENDENCY_KIND_START: DependencyKind
+ON_DEPENDENCY_FAILURE_UNSPECIFIED: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_RUN: OnDependencyFailure
+ON_DEPENDENCY_FAILURE_FAIL: OnDependencyFailure
 ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
 ON_WORKER_LOST_BY_AGE: OnWorkerLost
 ON_WORKER_LOST_REQUEUE: OnWorkerLost
@@ -76,6 +105,7 @@ TASK_STATE_FAILED: TaskState
 TASK_STATE_CANCELLED: TaskState
 TASK_STATE_TIMED_OUT: TaskState
 TASK_STATE_EXPIRED: TaskState
+TASK_STATE_SKIPPED: TaskState
 ATTEMPT_STATE_UNSPECIFIED: AttemptState
 ATTEMPT_STATE_ASSIGNED: AttemptState
 ATTEMPT_STATE_STARTING: AttemptState
@@ -95,6 +125,8 @@ OUTCOME_KIND_LOST: OutcomeKind
 OUTCOME_KIND_TIMED_OUT: OutcomeKind
 OUTCOME_KIND_EXPIRED: OutcomeKind
 OUTCOME_KIND_UNKILLABLE: OutcomeKind
+OUTCOME_KIND_DRAINED: OutcomeKind
+OUTCOME_KIND_SKIPPED: OutcomeKind
 LOG_STREAM_UNSPECIFIED: LogStream
 LOG_STREAM_STDOUT: LogStream
 LOG_STREAM_STDERR: LogStream
@@ -126,7 +158,7 @@ class Label(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "deadline_ms")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "after", "on_dependency_failure", "deadline_ms")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +171,8 @@ class TaskSpec(_message.Message):
     NOT_BEFORE_MS_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ON_DEPENDENCY_FAILURE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
@@ -152,8 +186,10 @@ class TaskSpec(_message.Message):
     not_before_ms: int
     hold: bool
     retry: Retry
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    on_dependency_failure: OnDependencyFailure
     deadline_ms: int
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
@@ -168,6 +204,14 @@ class Retry(_message.Message):
     on_timeout: bool
     backoff_s: float
     def __init__(self, limit: _Optional[int] = ..., on: _Optional[_Iterable[int]] = ..., never_on: _Optional[_Iterable[int]] = ..., on_timeout: _Optional[bool] = ..., backoff_s: _Optional[float] = ...) -> None: ...
+
+class Dependency(_message.Message):
+    __slots__ = ("task_id", "kind")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    kind: DependencyKind
+    def __init__(self, task_id: _Optional[int] = ..., kind: _Optional[_Union[DependencyKind, str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("run_s", "queue_s", "grace_s", "lost_after_s", "warn_s", "warn_signal")
@@ -208,7 +252,7 @@ class AttemptRef(_message.Message):
     def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s", "behind")
+    __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s", "behind", "drained")
     REF_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +269,7 @@ class Attempt(_message.Message):
     STOP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
     STOP_GRACE_S_FIELD_NUMBER: _ClassVar[int]
     BEHIND_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
     ref: AttemptRef
     worker_id: str
     worker_name: str
@@ -241,7 +286,8 @@ class Attempt(_message.Message):
     stop_signal: int
     stop_grace_s: float
     behind: bool
-    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ...) -> None: ...
+    drained: bool
+    def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index", "waits", "failures", "faults")
@@ -284,14 +330,16 @@ class Task(_message.Message):
     def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ..., failures: _Optional[int] = ..., faults: _Optional[int] = ...) -> None: ...
 
 class Waits(_message.Message):
-    __slots__ = ("held_by", "until_ms", "pause_s")
+    __slots__ = ("held_by", "until_ms", "pause_s", "after")
     HELD_BY_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_S_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     held_by: str
     until_ms: int
     pause_s: float
-    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., pause_s: _Optional[float] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[Dependency]
+    def __init__(self, held_by: _Optional[str] = ..., until_ms: _Optional[int] = ..., pause_s: _Optional[float] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ...) -> None: ...
 
 class Array(_message.Message):
     __slots__ = ("indices", "max_parallel", "max_fails", "items", "retry_of", "counts", "closed")

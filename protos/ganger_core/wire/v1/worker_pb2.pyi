@@ -26,6 +26,8 @@ class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WORKER_STATE_SUSPECT: _ClassVar[WorkerState]
     WORKER_STATE_LOST: _ClassVar[WorkerState]
     WORKER_STATE_DRAINING: _ClassVar[WorkerState]
+    WORKER_STATE_CORDONED: _ClassVar[WorkerState]
+    WORKER_STATE_DRAINED: _ClassVar[WorkerState]
 REPORT_KIND_UNSPECIFIED: ReportKind
 REPORT_KIND_ACCEPTED: ReportKind
 REPORT_KIND_STARTED: ReportKind
@@ -38,6 +40,8 @@ WORKER_STATE_UP: WorkerState
 WORKER_STATE_SUSPECT: WorkerState
 WORKER_STATE_LOST: WorkerState
 WORKER_STATE_DRAINING: WorkerState
+WORKER_STATE_CORDONED: WorkerState
+WORKER_STATE_DRAINED: WorkerState
 
 class WorkerProfile(_message.Message):
     __slots__ = ("id", "name", "incarnation", "host", "boot_id", "capacity", "version")
@@ -263,21 +267,37 @@ class AppendLogsResponse(_message.Message):
     stored: _containers.RepeatedCompositeFieldContainer[AppendLogsResponse.Stored]
     def __init__(self, stored: _Optional[_Iterable[_Union[AppendLogsResponse.Stored, _Mapping]]] = ...) -> None: ...
 
+class Cordon(_message.Message):
+    __slots__ = ("by", "reason", "since_ms", "drains", "deadline_ms")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    DRAINS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    reason: str
+    since_ms: int
+    drains: bool
+    deadline_ms: int
+    def __init__(self, by: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ..., drains: _Optional[bool] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
 class Worker(_message.Message):
-    __slots__ = ("profile", "state", "free", "usage", "heartbeat_age_s", "attempts")
+    __slots__ = ("profile", "state", "free", "usage", "heartbeat_age_s", "attempts", "cordon")
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FREE_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_AGE_S_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    CORDON_FIELD_NUMBER: _ClassVar[int]
     profile: WorkerProfile
     state: WorkerState
     free: _task_pb2.Resources
     usage: WorkerUsage
     heartbeat_age_s: float
     attempts: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptRef]
-    def __init__(self, profile: _Optional[_Union[WorkerProfile, _Mapping]] = ..., state: _Optional[_Union[WorkerState, str]] = ..., free: _Optional[_Union[_task_pb2.Resources, _Mapping]] = ..., usage: _Optional[_Union[WorkerUsage, _Mapping]] = ..., heartbeat_age_s: _Optional[float] = ..., attempts: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ...) -> None: ...
+    cordon: Cordon
+    def __init__(self, profile: _Optional[_Union[WorkerProfile, _Mapping]] = ..., state: _Optional[_Union[WorkerState, str]] = ..., free: _Optional[_Union[_task_pb2.Resources, _Mapping]] = ..., usage: _Optional[_Union[WorkerUsage, _Mapping]] = ..., heartbeat_age_s: _Optional[float] = ..., attempts: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., cordon: _Optional[_Union[Cordon, _Mapping]] = ...) -> None: ...
 
 class ListWorkersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -310,3 +330,37 @@ class FenceWorkerResponse(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     attempts: int
     def __init__(self, attempts: _Optional[int] = ...) -> None: ...
+
+class CordonWorkerRequest(_message.Message):
+    __slots__ = ("request_id", "workers", "reason", "drain", "deadline_s")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    workers: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    drain: bool
+    deadline_s: float
+    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., drain: _Optional[bool] = ..., deadline_s: _Optional[float] = ...) -> None: ...
+
+class CordonWorkerResponse(_message.Message):
+    __slots__ = ("worker_ids",)
+    WORKER_IDS_FIELD_NUMBER: _ClassVar[int]
+    worker_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, worker_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ResumeWorkerRequest(_message.Message):
+    __slots__ = ("request_id", "workers")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    workers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., workers: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ResumeWorkerResponse(_message.Message):
+    __slots__ = ("worker_ids",)
+    WORKER_IDS_FIELD_NUMBER: _ClassVar[int]
+    worker_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, worker_ids: _Optional[_Iterable[str]] = ...) -> None: ...

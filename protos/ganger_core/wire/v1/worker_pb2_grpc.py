@@ -65,6 +65,16 @@ class WorkerServiceStub:
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.SerializeToString,
                 response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.FromString,
                 _registered_method=True)
+        self.CordonWorker = channel.unary_unary(
+                '/ganger.v1.WorkerService/CordonWorker',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerResponse.FromString,
+                _registered_method=True)
+        self.ResumeWorker = channel.unary_unary(
+                '/ganger.v1.WorkerService/ResumeWorker',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/ganger.v1.WorkerService/ListWorkers',
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ListWorkersRequest.SerializeToString,
@@ -118,6 +128,20 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CordonWorker(self, request, context):
+        """An operator wants workers to get no new work; what runs there goes on. Holds until it is taken back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeWorker(self, request, context):
+        """An operator lets workers have work again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListWorkers(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -156,6 +180,16 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.FenceWorker,
                     request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.FromString,
                     response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.SerializeToString,
+            ),
+            'CordonWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonWorker,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerResponse.SerializeToString,
+            ),
+            'ResumeWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeWorker,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -326,6 +360,60 @@ class WorkerService:
             '/ganger.v1.WorkerService/FenceWorker',
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.SerializeToString,
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CordonWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.WorkerService/CordonWorker',
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.CordonWorkerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.WorkerService/ResumeWorker',
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.ResumeWorkerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,10 @@ class WorkerServiceStub:
     """Log bytes by offset; acknowledged means: on disk."""
     FenceWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]
     """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
+    CordonWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.CordonWorkerRequest, _worker_pb2.CordonWorkerResponse]
+    """An operator wants workers to get no new work; what runs there goes on. Holds until it is taken back."""
+    ResumeWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ResumeWorkerRequest, _worker_pb2.ResumeWorkerResponse]
+    """An operator lets workers have work again."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ListWorkersRequest, _worker_pb2.ListWorkersResponse]
 
 @_typing.type_check_only
@@ -66,6 +70,10 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Log bytes by offset; acknowledged means: on disk."""
     FenceWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]  # type: ignore[assignment]
     """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
+    CordonWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.CordonWorkerRequest, _worker_pb2.CordonWorkerResponse]  # type: ignore[assignment]
+    """An operator wants workers to get no new work; what runs there goes on. Holds until it is taken back."""
+    ResumeWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.ResumeWorkerRequest, _worker_pb2.ResumeWorkerResponse]  # type: ignore[assignment]
+    """An operator lets workers have work again."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_worker_pb2.ListWorkersRequest, _worker_pb2.ListWorkersResponse]  # type: ignore[assignment]
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -119,6 +127,22 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.FenceWorkerResponse, _abc.Awaitable[_worker_pb2.FenceWorkerResponse]]:
         """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
+
+    @_abc_1.abstractmethod
+    def CordonWorker(
+        self,
+        request: _worker_pb2.CordonWorkerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.CordonWorkerResponse, _abc.Awaitable[_worker_pb2.CordonWorkerResponse]]:
+        """An operator wants workers to get no new work; what runs there goes on. Holds until it is taken back."""
+
+    @_abc_1.abstractmethod
+    def ResumeWorker(
+        self,
+        request: _worker_pb2.ResumeWorkerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.ResumeWorkerResponse, _abc.Awaitable[_worker_pb2.ResumeWorkerResponse]]:
+        """An operator lets workers have work again."""
 
     @_abc_1.abstractmethod
     def ListWorkers(
