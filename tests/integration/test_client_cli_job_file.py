@@ -37,9 +37,10 @@ def test_submit_takes_a_job_file_as_its_only_word(cli: Cli) -> None:
     result = cli("submit", NIGHTLY)
     assert (result.code, result.out) == (
         0,
-        "task 1 (prep) is queued\narray 2 (train) is queued: 3 elements, at most 2 at a time\n",
+        "task 1 (prep) is queued\narray 2 (train) is queued: 3 elements, at most 2 at a time\n"
+        "task 6 (report) is queued\n",
     )
-    assert "ganger ls 1-2     ganger wait 1-2     ganger cancel 1-2" in result.err
+    assert "ganger ls 1-2,6     ganger wait 1-2,6     ganger cancel 1-2,6" in result.err
     prep, train = cli.master.tasks[1], cli.master.tasks[2]
     assert dict(prep.spec.env) == {"MODE": "quick"}
     assert prep.spec.workdir == str(ROOT / "docs/examples")
@@ -49,18 +50,34 @@ def test_submit_takes_a_job_file_as_its_only_word(cli: Cli) -> None:
         "3e-4",
         "1e-3",
     ]
-    assert len(cli.master.requests["SubmitTasks"]) == 1
+    assert [(each.kind, each.task_id) for each in cli.master.tasks[6].spec.after] == [("OK", 1), ("ANY", 2)]
+    assert len(cli.master.requests["SubmitTasks"]) == 2
+
+
+def test_tasks_of_one_call_name_each_other_by_their_place(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "apiVersion: ganger/v1\nkind: Tasks\ntasks:\n- {name: a, command: [x], after: [b, 41]}\n"
+        "- {name: b, command: [x]}\n"
+    )
+    assert cli("submit", str(path)).code == 0
+    (request,) = cli.master.requests["SubmitTasks"]
+    assert [(spec.name, [each.task_id for each in spec.after]) for spec in request.specs] == [
+        ("b", []),
+        ("a", [-1, 41]),
+    ]
 
 
 def test_submit_says_ids_or_a_document(cli: Cli) -> None:
-    assert cli("submit", "-q", NIGHTLY).out == "1\n2\n"
+    assert cli("submit", "-q", NIGHTLY).out == "1\n2\n6\n"
     document = json.loads(cli("submit", "-o", "json", NIGHTLY).out)
     assert document.pop("run_id")
     assert document == {
         "version": 1,
         "tasks": [
-            {"id": 6, "name": "prep", "elements": None},
-            {"id": 7, "name": "train", "elements": 3},
+            {"id": 7, "name": "prep", "elements": None},
+            {"id": 8, "name": "train", "elements": 3},
+            {"id": 12, "name": "report", "elements": None},
         ],
     }
 
@@ -109,14 +126,15 @@ def test_apply_shows_asks_and_submits(cli: Cli, terminal: list[str]) -> None:
     result = cli("apply", "-f", NIGHTLY)
     assert (result.code, result.err) == (1, "ganger: nothing is submitted\n")
     assert result.out == (
-        "NAME   COUNT  PRI  CPU  MEM    TIME  AFTER  COMMAND\n"
-        'prep       1   50  0.5    –  10m00s  –      sh -c echo "prepared ($MODE)"\n'
-        'train      3   50  0.5    –  10m00s  –      sh -c echo "trained with $GANGER_ARRAY_ITEM"\n'
-        "1 task and 1 array of 3 elements; all at once would take 2 CPUs\n"
+        "NAME    COUNT  PRI  CPU  MEM    TIME  AFTER            COMMAND\n"
+        'prep        1   50  0.5    –  10m00s  –                sh -c echo "prepared ($MODE)"\n'
+        'train       3   50  0.5    –  10m00s  –                sh -c echo "trained with $GANGER_ARRAY_ITEM"\n'
+        "report      1   50  0.5    –  10m00s  prep, any:train  echo all is done\n"
+        "2 tasks and 1 array of 3 elements; all at once would take 2.5 CPUs\n"
     )
     assert not cli.master.tasks
     assert cli("apply", "-f", NIGHTLY).code == 0
-    assert len(cli.master.tasks) == 5
+    assert len(cli.master.tasks) == 6
     assert terminal == ["Submit this?", "Submit this?"]
 
 
@@ -128,7 +146,7 @@ def test_apply_without_anybody_to_ask_says_what_to_do(cli: Cli) -> None:
     assert cli("apply").code == 2
     assert (
         cli("apply", "-y", "-q", "-f", NIGHTLY, "-f", str(ROOT / "docs/examples/task.toml")).out
-        == "1\n2\n6\n"
+        == "1\n2\n6\n7\n"
     )
 
 

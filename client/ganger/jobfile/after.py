@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from ganger.build import TaskOptions
 from ganger.jobfile.job import After
 from ganger.jobfile.problems import Problems, nearest
 from ganger.jobfile.tables import Given
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.validate import MAX_INT
 
-AFTER_KINDS = ("ok", "any", "fail", "start")
-HAS_DEPENDENCIES = "after" in TaskOptions.__annotations__
+KINDS = tuple(each.value.lower() for each in DependencyKind)
 
 Named = tuple[str, Given | None]
 """The name of a task, and what it was said to wait for."""
@@ -42,12 +41,9 @@ def _of(task: Named, positions: dict[str, list[int]], problems: Problems) -> Ite
     given = task[1]
     if given is None:
         return
-    if not HAS_DEPENDENCIES:
-        given.place.wrong("tasks cannot wait for others yet: submit them when those are over")
-        return
     for text in given.value:
         kind, colon, name = text.partition(":")
-        if not colon or kind not in AFTER_KINDS:
+        if not colon or kind not in KINDS:
             kind, name = "ok", text
         if name.isascii() and name.isdigit() and name not in positions:
             if not 1 <= int(name[:20]) <= MAX_INT:

@@ -116,6 +116,12 @@ TASK: tuple[Key | Table, ...] = (
         also=("needs", "dependsOn"),
         in_defaults=False,
     ),
+    Key(
+        "onDependencyFailure",
+        TEXT,
+        "When that cannot come any more: skip, hold, run or fail.",
+        "on_dependency_failure",
+    ),
     Key("hold", FLAG, "It waits until it is released.", "hold"),
     Key("at", TEXT, "Not before this: 14:30, a date, or 1h30m from now.", "not_before", also=("notBefore",)),
     Key("deadline", TEXT, "Not started if not over by then: 18:00, a date, 8h from now.", "deadline"),
