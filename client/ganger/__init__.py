@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.forecast import Demand, Forecast, Outlook, Prospect
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -47,8 +48,10 @@ __all__ = [
     "Client",
     "Conflict",
     "DeadlineExceeded",
+    "Demand",
     "Event",
     "Exhausted",
+    "Forecast",
     "GangerError",
     "Indices",
     "Invalid",
@@ -60,7 +63,9 @@ __all__ = [
     "OnWorkerLost",
     "Outcome",
     "OutcomeKind",
+    "Outlook",
     "PermissionDenied",
+    "Prospect",
     "Resources",
     "Task",
     "TaskFailed",
@@ -94,6 +99,7 @@ _HOMES = {
         "WaitTimeout",
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
+    "ganger_core.domain.forecast": ("Demand", "Forecast", "Outlook", "Prospect"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

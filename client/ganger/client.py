@@ -13,6 +13,7 @@ from ganger.arrays import ArrayClient
 from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
 from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
 from ganger.errors import TaskFailed
+from ganger.planned import PlanningClient
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
@@ -31,7 +32,7 @@ from ganger_core.settings import master_target
 PATIENCE_S = 60.0
 
 
-class Client(ArrayClient, WorkerClient):
+class Client(ArrayClient, WorkerClient, PlanningClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the

@@ -24,15 +24,17 @@ from ganger_core.rpc.guard import Guard
 from ganger_core.rpc.interceptors import MasterInterceptor
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings
-from ganger_core.wire.v1 import task_pb2_grpc, worker_pb2_grpc
+from ganger_core.wire.v1 import forecast_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
 from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
 from ganger_master.feed import Feed
+from ganger_master.forecasting import Forecaster
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.forecasting import ForecastService
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.store.reader import StoreReader
@@ -54,6 +56,7 @@ class Parts:
     clock: Clock
     guard: Guard
     last_seq: int  # of the last event on disk
+    forecaster: Forecaster
 
 
 class Edge:
@@ -123,20 +126,23 @@ class Edge:
         logs = LogStore(settings.state_dir / "logs")
         floor = DiskFloor(settings.least_free, settings.least_free_percent)
         disk = DiskGuard(free_space_of(settings.state_dir), floor, parts.clock)
+        rooms = (
+            parts.engine,
+            parts.queue,
+            self._gate,
+            self._feed,
+            logs,
+            parts.reader,
+            self._readers,
+            parts.clock,
+            disk,
+        )
+        every_s = settings.heartbeat_every_s
         task_pb2_grpc.add_TaskServiceServicer_to_server(
-            TaskService(
-                parts.engine,
-                parts.queue,
-                self._gate,
-                self._feed,
-                logs,
-                parts.reader,
-                self._readers,
-                parts.clock,
-                disk,
-                heartbeat_every_s=settings.heartbeat_every_s,
-            ),
-            server,
+            TaskService(*rooms, heartbeat_every_s=every_s), server
+        )
+        forecast_pb2_grpc.add_ForecastServiceServicer_to_server(
+            ForecastService(parts.forecaster, *rooms, heartbeat_every_s=every_s), server
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
             WorkerService(

@@ -26,6 +26,7 @@ from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.aside import Aside
 from ganger_master.lateness import Late
 from ganger_master.locks import QUEUE_RANK, RankedLock
+from ganger_master.queue_looks import QueueLooks
 from ganger_master.reasons import why_aside
 
 LONG_AGO = Instant(0, 0.0)
@@ -123,7 +124,7 @@ class _Bucket:
         return heapq.merge(self._ids.items(), rest) if self._ids else rest
 
 
-class TaskQueue:
+class TaskQueue(QueueLooks):
     """The waiting tasks, behind one mutex and one condition; the scheduler blocks in `wait_for_work`."""
 
     def __init__(self, ageing: Ageing = NO_AGEING) -> None:
@@ -308,10 +309,6 @@ class TaskQueue:
             del self._buckets[key]
         return True
 
-    def _in_line_locked(self) -> list[tuple[BucketKey, _Bucket]]:
-        """The buckets but those of arrays that wait for something else."""
-        return [each for each in self._buckets.items() if each[0].array_id not in self._aside]
-
     def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
         assert task.array is not None, task
         first = task.id + 1
@@ -381,12 +378,6 @@ class TaskQueue:
             generation=self._generation,
             limited=tuple(limited),
         )
-
-    def _ranked(
-        self, key: BucketKey, waiting: Iterable[tuple[int, int]], now_ms: int
-    ) -> Iterator[tuple[Rank, BucketKey]]:
-        rank, priority = self.ageing.rank, key.priority
-        return ((rank(priority, submitted_ms, task_id, now_ms), key) for task_id, submitted_ms in waiting)
 
 
 def most_behind(running: int) -> int:

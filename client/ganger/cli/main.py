@@ -21,6 +21,7 @@ from ganger.cli import (
     logs,
     ls,
     master,
+    plan,
     planner,
     restore,
     retry,
@@ -107,9 +108,7 @@ class Root(TyperGroup):
             code = exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the process ends here, and a traceback helps nobody unasked
             tell_crash(error)
-        if ctx.invoked_subcommand in exits.PASS_THROUGH:
-            code = exits.own_failure(os.environ)
-        raise typer.Exit(code)
+        raise typer.Exit(exits.failure_of(ctx.invoked_subcommand, code, os.environ))
 
 
 def _find(group: Any, ctx: Any, name: str) -> Any:
@@ -157,7 +156,7 @@ def root(
 
 
 for verb in (
-    dev, run, submit, apply, ls, show, logs, wait, cancel, hold, update, retry,
+    dev, run, submit, apply, plan, ls, show, logs, wait, cancel, hold, update, retry,
     worker, master, planner, backup, restore, schema, version,
 ):  # fmt: skip
     verb.add_to(app)

@@ -9,10 +9,11 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from ganger_core.domain.dependency import DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.forecast import Prospect
 from ganger_core.domain.plan import RefusalCode
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import LogStream, OnWorkerLost, OutcomeKind, ReportKind
-from ganger_core.wire.v1 import plan_pb2, task_pb2, worker_pb2
+from ganger_core.wire.v1 import forecast_pb2, plan_pb2, task_pb2, worker_pb2
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -50,3 +51,4 @@ LOG_STREAM = _pair(LogStream, task_pb2.LogStream, "LOG_STREAM")
 WORKER_STATE = _pair(WorkerState, worker_pb2.WorkerState, "WORKER_STATE")
 REPORT_KIND = _pair(ReportKind, worker_pb2.ReportKind, "REPORT_KIND")
 REFUSAL_CODE = _pair(RefusalCode, plan_pb2.RefusalCode, "REFUSAL_CODE")
+PROSPECT = _pair(Prospect, forecast_pb2.Prospect, "PROSPECT")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganger.build import TaskOptions, task_spec
-from ganger.jobfile.job import After, Entry, Job
+from ganger.jobfile.job import Entry, Job
 from ganger.jobfile.keys import ARRAY, TASK, Table, flat
 from ganger.jobfile.reading import MOST_TASKS, Setting, read_job
 from ganger.jobfile.tree import MOST_BYTES
@@ -321,51 +321,6 @@ def test_what_yaml_can_do_to_people_is_refused() -> None:
 )
 def test_mistakes_in_toml_are_said_without_lines(text: str, why: str) -> None:
     assert refusal(text, is_toml=True).startswith(why)
-
-
-AFTER = (
-    HEAD
-    + "kind: Tasks\ntasks:\n- {name: a, command: [x]}\n- {name: b, command: [x], array: {indices: 1-2}}\n"
-)
-
-
-def test_tasks_wait_for_others_by_their_names_and_ids() -> None:
-    job = read(AFTER + "- {command: [x], after: [a, any:b, 41, fail:42]}\n- {command: [x], after: start:a}\n")
-    assert [entry.after for entry in job.entries] == [
-        (),
-        (),
-        (After("ok", position=0), After("any", position=1), After("ok", 41), After("fail", 42)),
-        (After("start", position=0),),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("after", "why"),
-    [
-        ("[c]", "tasks[2].after: 'c': there is no such task in this file"),
-        ("prepp", "tasks[2].after: 'prepp': there is no such task in this file; did you mean prep?"),
-        ("same", "tasks[2].after: 'same': several tasks of this file are called so"),
-        ("each:a", "tasks[2].after: 'each:a': there is no such task"),
-        ("0", "tasks[2].after: 0 is no id of a task"),
-    ],
-)
-def test_names_that_no_task_has_are_refused(after: str, why: str) -> None:
-    text = (
-        AFTER
-        + f"- {{command: [x], after: {after}}}\n"
-        + "".join(f"- {{name: {name}, command: [x]}}\n" for name in ("prep", "same", "same"))
-    )
-    assert refusal(text).startswith(f"job.yaml, line 6: {why}")
-
-
-def test_tasks_that_wait_for_each_other_are_refused_by_name() -> None:
-    text = (
-        HEAD
-        + "kind: Tasks\ntasks:\n- {name: a, command: [x], after: b}\n- {name: b, command: [x], after: a}\n"
-    )
-    assert refusal(text) == "job.yaml: after: tasks wait for each other: a before b before a"
-    alone = HEAD + "kind: Task\nname: a\ncommand: [x]\nafter: a"
-    assert refusal(alone) == "job.yaml: after: tasks wait for each other: a before a"
 
 
 def outcome(data: str | bytes, *, is_toml: bool = False) -> str:

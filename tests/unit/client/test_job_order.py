@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ganger.build import task_spec
 from ganger.jobfile.after import resolved
 from ganger.jobfile.job import After, Elements, Entry, Job, batches
+from ganger.jobfile.problems import Problems
+from ganger.jobfile.reading import Setting, read_job
 from ganger.jobfile.submission import check_run, moment_of, run_id_of
 from ganger_core.domain.array import Indices
 from ganger_core.domain.errors import Invalid
@@ -61,6 +63,62 @@ def test_everything_is_handed_in_once_after_what_it_waits_for(entries: list[Entr
     assert sorted(done) == list(range(len(entries)))
 
 
+HEAD = "apiVersion: ganger/v1\n"
+AFTER = (
+    HEAD
+    + "kind: Tasks\ntasks:\n- {name: a, command: [x]}\n- {name: b, command: [x], array: {indices: 1-2}}\n"
+)
+
+
+def read(text: str) -> Job:
+    return read_job(text.encode(), "job.yaml", Setting("/", datetime.now(UTC)), is_toml=False)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(Invalid) as caught:
+        read(text)
+    return caught.value.message
+
+
+def test_tasks_wait_for_others_by_their_names_and_ids() -> None:
+    job = read(AFTER + "- {command: [x], after: [a, any:b, 41, fail:42]}\n- {command: [x], after: start:a}\n")
+    assert [entry.after for entry in job.entries] == [
+        (),
+        (),
+        (After("ok", position=0), After("any", position=1), After("ok", 41), After("fail", 42)),
+        (After("start", position=0),),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ("[c]", "tasks[2].after: 'c': there is no such task in this file"),
+        ("prepp", "tasks[2].after: 'prepp': there is no such task in this file; did you mean prep?"),
+        ("same", "tasks[2].after: 'same': several tasks of this file are called so"),
+        ("each:a", "tasks[2].after: 'each:a': there is no such task"),
+        ("0", "tasks[2].after: 0 is no id of a task"),
+    ],
+)
+def test_names_that_no_task_has_are_refused(after: str, why: str) -> None:
+    text = (
+        AFTER
+        + f"- {{command: [x], after: {after}}}\n"
+        + "".join(f"- {{name: {name}, command: [x]}}\n" for name in ("prep", "same", "same"))
+    )
+    assert refusal(text).startswith(f"job.yaml, line 6: {why}")
+
+
+def test_tasks_that_wait_for_each_other_are_refused_by_name() -> None:
+    text = (
+        HEAD
+        + "kind: Tasks\ntasks:\n- {name: a, command: [x], after: b}\n- {name: b, command: [x], after: a}\n"
+    )
+    assert refusal(text) == "job.yaml: after: tasks wait for each other: a before b before a"
+    alone = HEAD + "kind: Task\nname: a\ncommand: [x]\nafter: a"
+    assert refusal(alone) == "job.yaml: after: tasks wait for each other: a before a"
+
+
 def job(digest: str) -> Job:
     return Job("job.yaml", "", digest, ())
 
@@ -84,8 +142,6 @@ def test_what_is_no_run_is_refused(text: str) -> None:
 
 
 def test_nobody_waits_while_nothing_is_said() -> None:
-    from ganger.jobfile.problems import Problems
-
     problems = Problems("x")
     assert resolved([("a", None), None, ("", None)], problems) == [(), (), ()]
     assert not problems
