@@ -91,6 +91,7 @@ def test_the_day_of_a_queue(cli: Cli, tmp_path: Path) -> None:
     unknown = cli("plan", "-f", path)
     assert (unknown.code, unknown.err) == (255, "ganger: after: there is no task 99\n")
     path = a_file(tmp_path, *Path(path).read_text().replace(", 99", "").split("\n- ")[1:])
+    assert "next      1    1     –  waits behind another one\n" in cli("plan", "-f", path).out
     result = cli("plan", "-f", path, "-o", "json")
     assert result.code == 2
     document = json.loads(result.out)

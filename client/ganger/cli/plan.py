@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ganger_core.domain.task import TaskSpec
 
 MOST_SHARES = 3  # workers named in a row
+MOST_REASONS = 20
 MOST_NAMES = 5  # of tasks with the same reason
 
 
@@ -112,32 +114,40 @@ def _show(named: Sequence[tuple[str, TaskSpec]], outlooks: Sequence[Outlook]) ->
         for (name, spec), outlook in zip(named, outlooks, strict=True)
     ]
     show_table(columns, rows)
-    for reason, names in _reasons(named, outlooks).items():
+    reasons = _reasons(named, outlooks)
+    for reason, names in islice(reasons.items(), MOST_REASONS):
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         text = clean(f"{', '.join(names[:MOST_NAMES])}{more}: {reason}")
         say("\n".join(wrap(text, layout.WIDTH, subsequent_indent="  ")))
+    if len(reasons) > MOST_REASONS:
+        say(f"and {len(reasons) - MOST_REASONS} reasons more, which -o json has")
 
 
 def _reasons(named: Sequence[tuple[str, TaskSpec]], outlooks: Sequence[Outlook]) -> dict[str, list[str]]:
     """Who waits for which reason."""
     found: dict[str, list[str]] = {}
     for (name, _), outlook in zip(named, outlooks, strict=True):
-        if outlook.reason:
+        if outlook.reason and outlook.prospect != "BEHIND":  # of these the table says it all
             found.setdefault(outlook.reason, []).append(name)
     return found
 
 
 def _now(outlook: Outlook) -> str:
+    """What becomes of it now, in a few words."""
     if outlook.shares:
-        several = [f" ({share.tasks})" * (outlook.count > 1) for share in outlook.shares]
-        said = [f"{share.worker_name}{count}" for share, count in zip(outlook.shares, several, strict=True)]
+        counts = [f" ({share.tasks})" * (outlook.count > 1) for share in outlook.shares]
+        said = [f"{share.worker_name}{count}" for share, count in zip(outlook.shares, counts, strict=True)]
         more = len(said) - MOST_SHARES
         where = ", ".join(said[:MOST_SHARES]) + (f" and {more} more" if more > 0 else "")
         part = f"{outlook.starts} start" if outlook.count > 1 else "starts"
         return f"{part} on {where}"
-    return {"LATER": "waits", "BEHIND": "waits", "NO_ROOM": "waits: no room", "NEVER": "never"}[
-        outlook.prospect
-    ]
+    from ganger_core.domain.forecast import MOST_AHEAD
+
+    if outlook.prospect == "BEHIND":
+        or_more = " or more" * (outlook.ahead >= MOST_AHEAD)
+        several = f"{outlook.ahead}{or_more} others" if outlook.ahead != 1 else "another one"
+        return f"waits behind {several}"
+    return {"LATER": "waits", "NO_ROOM": "waits: no room", "NEVER": "never"}[outlook.prospect]
 
 
 def _say_planned(forecasts: Sequence[Forecast]) -> None:

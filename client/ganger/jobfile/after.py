@@ -12,6 +12,7 @@ from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.validate import MAX_INT
 
 KINDS = tuple(each.value.lower() for each in DependencyKind)
+MOST_NAMED = 10  # of tasks that wait for each other
 
 Named = tuple[str, Given | None]
 """The name of a task, and what it was said to wait for."""
@@ -33,6 +34,8 @@ def resolved(tasks: Sequence[Named | None], problems: Problems) -> list[tuple[Af
             TopologicalSorter(waits).prepare()
         except CycleError as error:
             called = [task[0] for number in error.args[1] if (task := tasks[number])]
+            if len(called) > MOST_NAMED:
+                called[3:-2] = ["…"]
             problems.add("after", 0, f"tasks wait for each other: {' before '.join(called)}")
     return afters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ from ganger_core.domain.errors import Invalid
 from ganger_core.domain.task import TaskSpec
 
 MOST_TASKS = 10_000
+MOST_BYTES_OF_TASKS = 8 * 2**20  # one call takes twice that
 HEAD = ("apiVersion", "kind")
 
 
@@ -74,6 +76,12 @@ def read_job(data: bytes, file: str, setting: Setting, *, is_toml: bool) -> Job:
             problems.add(ARRAY, 0, "is missing; kind: Task is for what is no array")
         if kind == "Task" and ARRAY in members:
             place.member(ARRAY, members[ARRAY]).wrong("is for kind: Array, and for the tasks of kind: Tasks")
+    size = sum(_size(draft.spec) for draft in drafts if draft is not None)
+    if size > MOST_BYTES_OF_TASKS:
+        mib = f"{MOST_BYTES_OF_TASKS >> 20} MiB"
+        problems.add(
+            "tasks", 0, f"more than {mib} together, with what the defaults add to each; make them an array"
+        )
     afters = resolved([draft and (draft.spec.name, draft.after) for draft in drafts], problems)
     if problems:
         raise problems.error()
@@ -221,3 +229,9 @@ def _merged(defaults: Found, own: Found) -> Found:
         if to in defaults and to in own:
             both[to] = own[to]._replace(value={**defaults[to].value, **own[to].value})
     return both
+
+
+def _size(spec: TaskSpec) -> int:
+    """How many bytes a task takes on its way, about."""
+    texts = [*spec.command, *itertools.chain(*spec.env, *spec.labels), spec.name, spec.workdir]
+    return 64 + sum(len(text.encode()) + 8 for text in texts)

@@ -293,6 +293,15 @@ def test_what_is_no_job_file_is_refused(text: str | bytes, why: str) -> None:
     assert refusal(text).startswith(why)
 
 
+def test_tasks_that_one_call_cannot_take_are_refused() -> None:
+    text = (
+        HEAD + f"kind: Tasks\ndefaults: {{env: {{A: {'x' * 100_000}}}}}\ntasks:\n" + "- command: [x]\n" * 100
+    )
+    assert refusal(text).startswith(
+        "job.yaml: tasks: more than 8 MiB together, with what the defaults add to each"
+    )
+
+
 def test_what_yaml_can_do_to_people_is_refused() -> None:
     text = (
         TASK_HEAD + "env: &e {A: 1}\nlabels: *e\nname: !!python/name:os.system x\n? [a]\n: 1\nhold: !x true\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -115,6 +116,10 @@ def test_tasks_that_wait_for_each_other_are_refused_by_name() -> None:
         + "kind: Tasks\ntasks:\n- {name: a, command: [x], after: b}\n- {name: b, command: [x], after: a}\n"
     )
     assert refusal(text) == "job.yaml: after: tasks wait for each other: a before b before a"
+    many = "".join(f"- {{name: t{n}, command: [x], after: t{(n + 1) % 50}}}\n" for n in range(50))
+    assert re.search(
+        r": (t\d+ before ){3}… before t\d+ before t\d+$", refusal(HEAD + "kind: Tasks\ntasks:\n" + many)
+    )
     alone = HEAD + "kind: Task\nname: a\ncommand: [x]\nafter: a"
     assert refusal(alone) == "job.yaml: after: tasks wait for each other: a before a"
 
