@@ -24,7 +24,10 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from ganger_core.domain.array import Array, Indices, Items
+    from ganger_core.domain.cordon import Cordon
+    from ganger_core.domain.explanation import Explanation
     from ganger_core.domain.forecast import Demand, Forecast, Outlook, Prospect
+    from ganger_core.domain.outputs import OutputFile, Outputs, Publish
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
     from ganger_core.domain.task import (
@@ -47,10 +50,12 @@ __all__ = [
     "Attempt",
     "Client",
     "Conflict",
+    "Cordon",
     "DeadlineExceeded",
     "Demand",
     "Event",
     "Exhausted",
+    "Explanation",
     "Forecast",
     "GangerError",
     "Indices",
@@ -64,8 +69,11 @@ __all__ = [
     "Outcome",
     "OutcomeKind",
     "Outlook",
+    "OutputFile",
+    "Outputs",
     "PermissionDenied",
     "Prospect",
+    "Publish",
     "Resources",
     "Task",
     "TaskFailed",
@@ -100,6 +108,9 @@ _HOMES = {
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
     "ganger_core.domain.forecast": ("Demand", "Forecast", "Outlook", "Prospect"),
+    "ganger_core.domain.explanation": ("Explanation",),
+    "ganger_core.domain.cordon": ("Cordon",),
+    "ganger_core.domain.outputs": ("OutputFile", "Outputs", "Publish"),
     "ganger_core.domain.resources": ("Resources",),
     "ganger_core.domain.states": ("TaskState",),
     "ganger_core.domain.task": (

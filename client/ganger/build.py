@@ -10,6 +10,7 @@ from typing import TypedDict
 from ganger.moments import moment_ms
 from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.parse import parse_cpus, parse_duration, parse_exit_codes, parse_memory
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.retry import NO_RETRY, Retry
@@ -46,6 +47,7 @@ class TaskOptions(TypedDict, total=False):
     warn: str
     after: AfterLike
     on_dependency_failure: OnDependencyFailure | str
+    publish: Publish | str
 
 
 def task_spec(
@@ -73,6 +75,7 @@ def task_spec(
     warn: str = "",
     after: AfterLike = (),
     on_dependency_failure: OnDependencyFailure | str = OnDependencyFailure.SKIP,
+    publish: Publish | str = Publish.ON_SUCCESS,
 ) -> TaskSpec:
     """A task to submit. Raises `Invalid`, naming the field.
 
@@ -98,6 +101,9 @@ def task_spec(
     `after` are ids of tasks to wait for until they have succeeded, or pairs such as ("any", 41): "any" waits until it
     is over, "fail" until it has failed, "start" until it runs. An array has succeeded when all its elements have. Once
     that cannot come any more `on_dependency_failure` counts: "skip" ends the task as SKIPPED, "hold", "run", "fail".
+
+    What it leaves in $GANGER_OUTPUT_DIR is published when it succeeds; `publish` may be "always" or "never" instead of
+    "on-success".
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")
@@ -108,13 +114,7 @@ def task_spec(
         workdir=workdir,
         resources=Resources(parse_cpus(str(cpus)), parse_memory(str(memory)), 1),
         priority=priority,
-        limits=Limits(
-            seconds(time, "time"),
-            seconds(queue_timeout, "queue_timeout"),
-            None if grace is None else seconds(grace, "grace"),
-            None if lost_after is None else seconds(lost_after, "lost_after"),
-            *_warning(warn),
-        ),
+        limits=_limits(time, queue_timeout, grace, lost_after, warn),
         on_worker_lost=_policy(on_worker_lost),
         labels=label_pairs(labels),
         not_before_ms=0
@@ -125,6 +125,7 @@ def task_spec(
         deadline_ms=deadline_ms(deadline),
         after=dependencies(after),
         on_dependency_failure=_failure_policy(on_dependency_failure),
+        publish=_publish(publish),
     )
     check_spec(spec)
     return spec
@@ -236,6 +237,22 @@ def _written(codes: str | Iterable[int | str]) -> str:
     return codes if isinstance(codes, str) else ",".join(map(str, codes))
 
 
+def _limits(
+    time: float | str,
+    queue_timeout: float | str,
+    grace: float | str | None,
+    lost_after: float | str | None,
+    warn: str,
+) -> Limits:
+    return Limits(
+        seconds(time, "time"),
+        seconds(queue_timeout, "queue_timeout"),
+        None if grace is None else seconds(grace, "grace"),
+        None if lost_after is None else seconds(lost_after, "lost_after"),
+        *_warning(warn),
+    )
+
+
 def _policy(value: OnWorkerLost | str) -> OnWorkerLost:
     try:
         return OnWorkerLost(value.upper().replace("-", "_"))
@@ -244,6 +261,14 @@ def _policy(value: OnWorkerLost | str) -> OnWorkerLost:
         raise Invalid(f"on_worker_lost: {value!r} is none of {known}", field="on_worker_lost") from None
 
 
-def policy_name(policy: OnWorkerLost) -> str:
+def _publish(value: Publish | str) -> Publish:
+    try:
+        return Publish(value.upper().replace("-", "_"))
+    except ValueError:
+        known = ", ".join(policy_name(each) for each in Publish)
+        raise Invalid(f"publish: {value!r} is none of {known}", field="publish") from None
+
+
+def policy_name(policy: OnWorkerLost | Publish) -> str:
     """How people write it: by-age."""
     return policy.value.lower().replace("_", "-")

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Unpack
 
-from ganger.arrays import ArrayClient
+from ganger.asking import ExplainingClient
 from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_spec
-from ganger.calls import MasterCalls, TaskRow, TaskStatus, task_rows
+from ganger.calls import LogPart, MasterCalls, TaskRow, task_rows
 from ganger.errors import TaskFailed
+from ganger.outputs import OutputClient
 from ganger.planned import PlanningClient
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
@@ -23,16 +24,18 @@ from ganger_core.domain.task import (
     AttemptRef,
     Event,
     LogChunk,
+    LogStream,
     Task,
     TaskSpec,
 )
-from ganger_core.domain.validate import check_order, check_spec
+from ganger_core.domain.validate import check_int, check_order, check_spec
 from ganger_core.settings import master_target
 
 PATIENCE_S = 60.0
+MOST_LINES = 2**40
 
 
-class Client(ArrayClient, WorkerClient, PlanningClient):
+class Client(OutputClient, ExplainingClient, WorkerClient, PlanningClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the
@@ -100,10 +103,6 @@ class Client(ArrayClient, WorkerClient, PlanningClient):
         check_order(listed)
         return self._calls.submit_many(request_id or _new_request_id(), listed)
 
-    def status(self, task_id: int) -> TaskStatus:
-        """The task with all its attempts; an array has none itself."""
-        return self._calls.status(task_id)
-
     def tasks(
         self,
         states: Iterable[TaskState] | None = None,
@@ -136,14 +135,20 @@ class Client(ArrayClient, WorkerClient, PlanningClient):
         )
 
     def wait(
-        self, task_ids: Sequence[int], timeout_s: float | None = None, *, check: bool = False
+        self,
+        task_ids: Sequence[int],
+        timeout_s: float | None = None,
+        *,
+        check: bool = False,
+        until_any: bool = False,
     ) -> list[Task]:
         """Wait until the tasks are over and return them in the order asked.
 
-        An array is over when all its elements are. Raises `WaitTimeout` after `timeout_s` seconds, and with `check`
-        the `TaskFailed` of the first one that did not succeed.
+        An array is over when all its elements are. With `until_any` those are returned that are over once one is.
+        Raises `WaitTimeout` after `timeout_s` seconds, and with `check` the `TaskFailed` of the first one that did not
+        succeed.
         """
-        tasks = wait_for(self._calls, task_ids, timeout_s)
+        tasks = wait_for(self._calls, task_ids, timeout_s, until_any=until_any)
         failed = [task for task in tasks if task.state is not TaskState.SUCCEEDED]
         if check and failed:
             raise TaskFailed(failed[0])
@@ -167,20 +172,33 @@ class Client(ArrayClient, WorkerClient, PlanningClient):
         grace_s = None if grace is None else seconds(grace, "grace")
         return self._calls.cancel(_new_request_id(), task_id, reason, number, grace_s)
 
-    def logs(self, task_id: int, follow: bool = False, *, attempt: int = 0) -> Iterator[LogChunk]:
+    def logs(
+        self,
+        task_id: int,
+        follow: bool = False,
+        *,
+        attempt: int = 0,
+        lines: int | None = None,
+        since: float | str = 0,
+        streams: Sequence[LogStream] = tuple(LogStream),
+    ) -> Iterator[LogChunk]:
         """The raw bytes of stdout and stderr, by default of the newest attempt.
 
-        With `follow` they come as they are written, through later attempts, until the task is over. Raises `Invalid`
-        for an array: its elements have output, each its own.
+        With `follow` they come as they are written, through later attempts, until the task is over. They begin with the
+        last `lines` of each stream, and with what reached the master in the time `since`, seconds or text such as "2h":
+        never later than what was written then. Raises `Invalid` for an array: its elements have output, each its own.
         """
+        if lines is not None:
+            check_int(lines, "lines", 0, MOST_LINES)
+        part = LogPart(lines, seconds(since, "since"), tuple(LogStream(stream) for stream in streams))
         if attempt:
-            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow)
+            return read_attempt(self._calls, AttemptRef(task_id, attempt), follow, part)
         if follow:
-            return follow_logs(self._calls, task_id)
+            return follow_logs(self._calls, task_id, part)
         task = self.status(task_id).task
         check_has_output(task)
         return (
-            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False)
+            read_attempt(self._calls, AttemptRef(task_id, task.token), follow=False, part=part)
             if task.token
             else iter(())
         )

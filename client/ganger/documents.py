@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.dependency import Dependency
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import Attempt, Outcome, Task, WorkerView
+from ganger_core.domain.task import Attempt, Event, Outcome, Task, WorkerView
 
 Document = dict[str, object]
 
 
 def task_document(
-    task: Task, worker: str | None = None, attempts: Sequence[Attempt] | None = None
+    task: Task,
+    worker: str | None = None,
+    attempts: Sequence[Attempt] | None = None,
+    events: Sequence[Event] | None = None,
+    outputs: Outputs | None = None,
 ) -> Document:
     """A task; times in ms are Unix time by the master's clock, null while not reached; limits are null for none."""
     spec = task.spec
@@ -54,6 +60,7 @@ def task_document(
         "after": [dependency_document(each) for each in spec.after],
         "on_dependency_failure": spec.on_dependency_failure.value,
         "waits_for": [each.task_id for each in task.waits.after],
+        "publish": spec.publish.value,
         "crashes": task.crashes,
         "attempt": task.token or None,
         "submitted_ms": task.submitted_ms,
@@ -65,12 +72,27 @@ def task_document(
         fields["worker"] = worker or None
     if attempts is not None:
         fields["attempts"] = [attempt_document(attempt) for attempt in attempts]
+    if events is not None:
+        fields["events"] = [event_document(event) for event in events]
+    if outputs is not None:
+        fields["result"] = json.loads(task.result) if task.result else None
+        fields["outputs"] = outputs_document(outputs)
     return fields
 
 
 def dependency_document(dependency: Dependency) -> Document:
     """A task that is waited for, and what has to become of it."""
     return {"task_id": dependency.task_id, "kind": dependency.kind.value}
+
+
+def outputs_document(outputs: Outputs) -> Document:
+    """What the newest attempt published, and what was left out of it."""
+    return {
+        "count": len(outputs.files),
+        "bytes": outputs.size,
+        "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in outputs.files],
+        "notes": list(outputs.notes),
+    }
 
 
 def array_document(array: Array) -> Document:
@@ -119,6 +141,19 @@ def attempt_document(attempt: Attempt) -> Document:
     }
 
 
+def event_document(event: Event) -> Document:
+    """One change of a task."""
+    return {
+        "seq": event.seq,
+        "at_ms": event.at_ms,
+        "state": event.state.value,
+        "attempt": event.token or None,
+        "worker": event.worker_name or None,
+        "reason": event.reason,
+        "outcome": outcome_document(event.outcome),
+    }
+
+
 def worker_document(worker: WorkerView) -> Document:
     """One worker: what it is, what it has free, what it runs."""
     profile, usage = worker.profile, worker.usage
@@ -138,6 +173,17 @@ def worker_document(worker: WorkerView) -> Document:
         "heartbeat_age_s": round(worker.heartbeat_age_s, 3),
         "attempts": [{"task_id": ref.task_id, "attempt": ref.token} for ref in worker.attempts],
         "cordon": None if worker.cordon is None else cordon_document(worker.cordon),
+    }
+
+
+def worker_details(worker: WorkerView, tasks: Mapping[int, Task]) -> Document:
+    """A worker with what else is known of it, and the tasks of its attempts as far as they are among `tasks`."""
+    there = [tasks[ref.task_id] for ref in worker.attempts if ref.task_id in tasks]
+    return {
+        **worker_document(worker),
+        "incarnation": worker.profile.incarnation,
+        "boot_id": worker.profile.boot_id,
+        "tasks": [task_document(task) for task in there],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from ganger.layout import WIDTH, Column, table
+from ganger.layout import WIDTH, Column, table, wrapped
 
 JSON_VERSION = 1  # of all JSON documents; grows when a field is taken away or changes its meaning
 
@@ -30,6 +31,9 @@ _COLOURS = {
     "DRAINING": "33",
     "DRAINED": "33",
     "LOST": "31",
+    "ok": "32",
+    "WARNING": "33",
+    "PROBLEM": "31",
 }
 
 
@@ -43,11 +47,29 @@ def note(text: str) -> None:
     _write(sys.stderr, text + "\n")
 
 
-def raw(data: bytes, *, error: bool) -> None:
-    """A task's own bytes as they are, to stdout or stderr."""
-    stream = sys.stderr if error else sys.stdout
-    stream.buffer.write(data)
-    stream.buffer.flush()
+class TaskOutput:
+    """Writes a task's own bytes to stdout and stderr: as they are, or for a terminal with what is no UTF-8 replaced."""
+
+    def __init__(self) -> None:
+        self._decoders = {
+            stream: codecs.getincrementaldecoder("utf-8")("replace")
+            for stream in (sys.stdout, sys.stderr)
+            if stream.isatty()
+        }
+
+    def write(self, data: bytes, *, error: bool) -> None:
+        """The next bytes of a stream; a character may be cut anywhere."""
+        stream = sys.stderr if error else sys.stdout
+        if stream in self._decoders:
+            _write(stream, self._decoders[stream].decode(data))
+        else:
+            stream.buffer.write(data)
+            stream.buffer.flush()
+
+    def end(self) -> None:
+        """Write what looked like the beginning of a character, now that nothing follows it."""
+        for stream, decoder in self._decoders.items():
+            _write(stream, decoder.decode(b"", final=True))
 
 
 def document(fields: Mapping[str, object]) -> None:
@@ -55,19 +77,28 @@ def document(fields: Mapping[str, object]) -> None:
     say(json.dumps({"version": JSON_VERSION, **fields}, indent=2))
 
 
+def width(*, to_stderr: bool = False) -> int:
+    """How wide a line may be: as wide as the terminal, and at most 100 columns."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if stream.isatty() else WIDTH
+
+
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: str = "") -> None:
     """A table to stdout, never wider than the terminal or 100 columns."""
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
-    for line in table(columns, rows, width - len(indent)):
+    for line in table(columns, rows, width() - len(indent)):
         say(indent + line)
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names and values, one pair per line, to stdout; pairs without a value are left out."""
+    """Names and values, one pair per line, to stdout; pairs without a value are left out.
+
+    What does not fit goes on in the next line, below its beginning.
+    """
     shown = [(name, value) for name, value in facts if value]
-    width = max((len(name) for name, _ in shown), default=0)
+    indent = max((len(name) for name, _ in shown), default=0) + 2
     for name, value in shown:
-        say(f"{name:<{width}}  {value}")
+        for number, line in enumerate(wrapped(value, width() - indent)):
+            say(f"{'' if number else name:<{indent}}{line}")
 
 
 def state_colour(state: str) -> str:
@@ -76,6 +107,25 @@ def state_colour(state: str) -> str:
     if code is None or os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return state
     return f"\x1b[{code}m{state}\x1b[0m"
+
+
+def write(text: str, *, to_stderr: bool = False) -> None:
+    """Text as it is, without the end of a line: for what draws on the terminal."""
+    _write(sys.stderr if to_stderr else sys.stdout, text)
+
+
+def encodes(text: str, *, to_stderr: bool = False) -> bool:
+    """Whether the stream's encoding has this text."""
+    try:
+        text.encode((sys.stderr if to_stderr else sys.stdout).encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person reads the result as it comes."""
+    return sys.stdout.isatty()
 
 
 def on_terminal() -> bool:

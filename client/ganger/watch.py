@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import grpc
 
-from ganger.calls import PAGE_SIZE, MasterCalls, TaskStatus
+from ganger.calls import PAGE_SIZE, LogPart, MasterCalls, TaskStatus
 from ganger.errors import WaitTimeout
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL
 from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
 
+ALL = LogPart()
 LONGEST_WAIT_S = 30.0  # of one call; then another follows
 
 
@@ -48,24 +50,31 @@ def follow_events(
         effort.failed(failure)
 
 
-def wait_for(calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None) -> list[Task]:
-    """The tasks once all are over, in the order asked. Raises `NotFound`, and `WaitTimeout` after `timeout_s`."""
+def wait_for(
+    calls: MasterCalls, task_ids: Sequence[int], timeout_s: float | None, *, until_any: bool = False
+) -> list[Task]:
+    """The tasks once all are over, or those that are once any is, in the order asked.
+
+    Raises `NotFound`, and `WaitTimeout` after `timeout_s`.
+    """
     if len(task_ids) == 1:
         return [_wait_for_one(calls, task_ids[0], timeout_s)]
     found, as_of_seq = fetch(calls, task_ids)
     missing = [task_id for task_id in task_ids if task_id not in found]
     if missing:
         raise NotFound(f"there is no task {', '.join(map(str, missing))}", field="task_ids")
+    if until_any and any(task.is_final for task in found.values()):
+        return [found[task_id] for task_id in task_ids if found[task_id].is_final]
     live = {task.id: task for task in found.values() if not task.is_final}
     try:
-        _await_ends(calls, live, as_of_seq, timeout_s)
+        _await_ends(calls, live, as_of_seq, timeout_s, until_any=until_any)
     except WaitTimeout:
         labels = [live[task_id].label for task_id in sorted(live)[:5]]
         names = ", ".join(labels) + (" …" if len(live) > 5 else "")
         raise WaitTimeout(f"{len(live)} of {len(found)} not over after {timeout_s:g} s: {names}") from None
     ended, _ = fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
     found.update(ended)
-    return [found[task_id] for task_id in task_ids]
+    return [found[task_id] for task_id in task_ids if found[task_id].is_final]
 
 
 def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> Task:
@@ -80,14 +89,22 @@ def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> 
             raise WaitTimeout(f"1 of 1 not over after {timeout_s:g} s: {task.label}")
 
 
-def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeout_s: float | None) -> None:
-    """Return once `live` is empty; tasks leave it as they end.
+def _await_ends(
+    calls: MasterCalls,
+    live: dict[int, Task],
+    as_of_seq: int,
+    timeout_s: float | None,
+    *,
+    until_any: bool,
+) -> None:
+    """Return once `live` is empty, or one has left it; tasks leave it as they end.
 
     Elements of an array that never began may end with its rest, and have no event of their own then: they are looked
     at again whenever something is told of their array.
     """
     if not live:
         return
+    enough = len(live) - 1 if until_any else 0
     arrays = {task.array_id for task in live.values() if task.array_id}
     watched = sorted(live.keys() | arrays)
     for event in follow_events(calls, as_of_seq, watched, timeout_s, only_ends=not arrays):
@@ -98,7 +115,7 @@ def _await_ends(calls: MasterCalls, live: dict[int, Task], as_of_seq: int, timeo
                     del live[element.id]
         if event.state in TASK_FINAL:
             live.pop(event.task_id, None)
-        if not live:
+        if len(live) <= enough:
             return
 
 
@@ -113,14 +130,25 @@ def fetch(calls: MasterCalls, task_ids: Sequence[int]) -> tuple[dict[int, Task],
     return found, min(seqs, default=0)
 
 
-def read_attempt(calls: MasterCalls, ref: AttemptRef, follow: bool) -> Iterator[LogChunk]:
-    """The attempt's bytes, each once, over broken connections; with `follow` until its log is complete."""
-    offsets = dict.fromkeys(LogStream, 0)
+def read_attempt(
+    calls: MasterCalls, ref: AttemptRef, follow: bool, part: LogPart = ALL
+) -> Iterator[LogChunk]:
+    """This part of the attempt's bytes, each once, over broken connections; with `follow` until its log is complete."""
+    offsets = dict.fromkeys(part.streams, 0)
+    begins: set[LogStream] = set()  # the streams of which it is known where the end that is asked for begins
+    rest = replace(part, lines=None, since_s=0.0)
     effort = calls.effort()
     while True:
+        is_known = not part.is_end or len(begins) == len(offsets)
+        if not is_known:
+            offsets, begins = dict.fromkeys(part.streams, 0), set()
         try:
-            for chunk in calls.read_logs(ref, offsets, follow):
+            for chunk in calls.read_logs(ref, offsets, follow, rest if is_known else part):
                 effort.succeeded()
+                if not chunk.data:
+                    begins.add(chunk.stream)
+                    offsets[chunk.stream] = chunk.offset
+                    continue
                 known = max(0, offsets[chunk.stream] - chunk.offset)
                 fresh = chunk.data[known:]
                 if fresh:
@@ -133,16 +161,16 @@ def read_attempt(calls: MasterCalls, ref: AttemptRef, follow: bool) -> Iterator[
             return
 
 
-def follow_logs(calls: MasterCalls, task_id: int) -> Iterator[LogChunk]:
-    """The task's output from its newest attempt on, through later attempts, until the task is over."""
+def follow_logs(calls: MasterCalls, task_id: int, part: LogPart = ALL) -> Iterator[LogChunk]:
+    """The task's output from this part of its newest attempt on, through later attempts, until the task is over."""
     token = 0
     while True:
         status = calls.status(task_id)
         check_has_output(status.task)
         following = _next_attempt(status, token)
         if following:
-            token = following
-            yield from read_attempt(calls, AttemptRef(task_id, token), follow=True)
+            yield from read_attempt(calls, AttemptRef(task_id, following), follow=True, part=part)
+            token, part = following, LogPart(streams=part.streams)
         elif status.task.is_final:
             return
         else:

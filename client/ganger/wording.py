@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.outputs import Outputs, Publish
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 
@@ -74,6 +75,33 @@ def _end_of_array(task: Task) -> str:
     return text + link + "; ".join(said) if said else text
 
 
+def describe_missing_result(task: Task, outputs: Outputs) -> str:
+    """Why a task has no result."""
+    why = _why_missing(task, outputs, "no result: ")
+    return f"{name_of(task)} has no result: {why or 'it left no result.json in $GANGER_OUTPUT_DIR'}"
+
+
+def describe_missing_outputs(task: Task, outputs: Outputs) -> str:
+    """Why a task has published no files."""
+    why = _why_missing(task, outputs, "left out: ")
+    return f"{name_of(task)} has published nothing: {why or 'it left nothing in $GANGER_OUTPUT_DIR'}"
+
+
+def _why_missing(task: Task, outputs: Outputs, note: str) -> str:
+    if task.array is not None:
+        return f"its elements do; ask for one, such as {task.label}.{task.array.indices.at(0)}"
+    if not task.is_final:
+        return "it is not over yet"
+    for each in outputs.notes:
+        if each.startswith((note, "not published: ")):
+            return each.removeprefix("no result: ")
+    if task.spec.publish is Publish.NEVER:
+        return "it was submitted to publish nothing"
+    if task.state is not TaskState.SUCCEEDED and task.spec.publish is Publish.ON_SUCCESS:
+        return f"it {describe_end(task)}, and publishes only when it succeeds"
+    return ""
+
+
 def describe_counts(array: Array) -> str:
     """How far an array is, in a few words: 37/100 done, 8 running, 2 failed."""
     found = dict(array.counts)
@@ -104,6 +132,8 @@ def short_end(outcome: Outcome) -> str:
         return f"exit code {outcome.exit_code}"
     if outcome.kind is OutcomeKind.SIGNALLED:
         return f"killed by {signal_name(outcome.signal)}"
+    if outcome.kind is OutcomeKind.DRAINED:
+        return f"drained: {outcome.message}"
     return outcome.message or outcome.kind.value.lower().replace("_", " ")
 
 

@@ -28,6 +28,7 @@ from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
 from ganger_master.forecasting import Forecaster
 from ganger_master.loaded import enqueue_waiting, reserve_live
+from ganger_master.plan_notes import PlanNotes
 from ganger_master.planning import Planning, RemotePlanner
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
@@ -71,6 +72,7 @@ class Master:
         self.engine = Engine(
             state, rules, self.queue, self.registry, self._writer.submit, settings.reservation_s
         )
+        notes = PlanNotes()
         admin = Principal(getpass.getuser(), Role.ADMIN)
         self._reader = reader.StoreReader(path)
         planner = Target(settings.planner or unix_address(folder / "planner.socket"), token)
@@ -86,6 +88,8 @@ class Master:
             forecaster=Forecaster(
                 self.queue, self.registry, Planning(self._dry_planner, clock), clock, self._holds
             ),
+            notes=notes,
+            rules=rules,
         )
         self.metrics = RpcMetrics()
         self._edge = Edge(parts, settings, self.metrics, die)
@@ -93,7 +97,7 @@ class Master:
         hold = self._hold = take_up(self.engine, state, rules, now)
         expire(self.engine, self.queue, now)
         self.cycle = Cycle(
-            self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold
+            self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold, notes
         )
         self._scheduler = Scheduler(self.cycle, self.queue, clock, settings.cycle_every_s, die)
         cleanup = Cleanup(self.engine, self.queue, self.registry, rules)

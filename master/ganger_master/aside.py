@@ -41,6 +41,11 @@ class Aside:
         entry = self._entries.get(number)
         return entry.waits if entry else NO_WAITS
 
+    def paused_until_s(self, number: int) -> float:
+        """Until when (steady) this pauses after a failure; long ago when it does not."""
+        entry = self._entries.get(number)
+        return entry.paused_until_s if entry else -inf
+
     def put(self, number: int, waits: Waits, now: Instant) -> bool:
         """Have this wait for that from now on; whether that is anything."""
         if waits == NO_WAITS:

@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 
 from ganger_core.domain.array import Array, Items
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.published import Published
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import (
-    Attempt,
-    AttemptRef,
-    Event,
-    Order,
-    Report,
-    Task,
-    TaskSpec,
-    WorkerProfile,
-)
+from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, Report, Task, TaskSpec, WorkerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +335,7 @@ class Change:
     items: list[Items] = field(default_factory=list)  # of new arrays
     respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
     due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
+    outputs: list[Published] = field(default_factory=list)  # beside attempts that ended
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""
@@ -371,5 +364,6 @@ class Change:
             (self.items, later.items),
             (self.respecified, later.respecified),
             (self.due, later.due),
+            (self.outputs, later.outputs),
         ):
             mine.extend(more)  # type: ignore[arg-type]  # each pair has one type

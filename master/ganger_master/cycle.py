@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,11 @@ from ganger_master.arrays import in_line, room
 from ganger_master.changes import Assign, Command, Revoke
 from ganger_master.engine import Engine
 from ganger_master.expiring import expire
+from ganger_master.plan_notes import Placed, PlanNote, PlanNotes
 from ganger_master.planning import BY_FIRST_FIT, BY_NOBODY, Planned, Planning
 from ganger_master.prefill import Left, fill, left_over, to_revoke
 from ganger_master.queue import BucketKey, Heads, TaskQueue
-from ganger_master.reasons import NoRoom, Refused, why_none
+from ganger_master.reasons import Nobody, NoRoom, Refused, why_none
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import RestoreHold
 from ganger_master.settling import is_due
@@ -56,6 +58,7 @@ class Cycle:
         planning: Planning,
         clock: Clock,
         hold: RestoreHold | None = None,
+        notes: PlanNotes | None = None,
     ) -> None:
         self._engine = engine
         self._queue = queue
@@ -63,6 +66,7 @@ class Cycle:
         self._planning = planning
         self._clock = clock
         self._hold = hold
+        self.notes = PlanNotes() if notes is None else notes
         self._said_fallback = False
         self._left_before: list[Left] = []  # what cycles left out since capacity last came free
         self._generation = 0
@@ -83,22 +87,21 @@ class Cycle:
         heads = self._queue.heads(most, now.wall_ms, max(MIN_RUNS, room))
         if not heads.shapes and not heads.limited:
             return CycleResult(0, 0, 0, 0, "")
-        held = self._hold is not None and self._hold.holds(now)
-        if held or not fleet.worker_ids:
-            why = (
-                restored.REASON
-                if held
-                else why_none(self._registry.resting(now.steady_s), self._registry.excluded())
-            )
+        why = self._why_nothing(fleet, now)
+        if why is not None:
             waiting = [*heads.keys, *(key for key, _ in heads.limited)]
             self._queue.park([(key, why) for key in waiting], heads.generation)
             return CycleResult(len(heads.shapes), 0, 0, 0, "")
         # 2. The plan.
         snapshot = Snapshot(fleet, free, heads.shapes)
+        began_s = self._clock.now().steady_s
         planned = self._planning.plan(snapshot)
         self._say_fallback(planned)
+        note = self._note(planned, now, self._clock.now().steady_s - began_s)
         # 3. Admission and assignment on the present state, in one step.
-        admitted = self._assign(snapshot, planned, self._clock.now()) if planned.plan.assignments else NONE
+        admitted = (
+            self._assign(heads, snapshot, planned, self._clock.now()) if planned.plan.assignments else NONE
+        )
         # 4. What has to wait goes behind short tasks that run; reasons for all that was left out. What admission
         # refused is planned again at once.
         left = left_over(heads, planned.plan)
@@ -113,7 +116,7 @@ class Cycle:
             planned.by,
         )
         if result.assigned + result.behind < result.heads:  # else there may be more than this cycle looked at
-            self._park(heads, planned, in_lanes, self._clock.now())
+            self._park(heads, planned, note, in_lanes, self._clock.now())
             self._left_before += [each for each in left if not each.limited]
         if admitted.refused:
             self._queue.wake()
@@ -128,7 +131,31 @@ class Cycle:
         )
         return result
 
-    def _assign(self, snapshot: Snapshot, planned: Planned, now: Instant) -> Admitted:
+    def _why_nothing(self, fleet: Fleet, now: Instant) -> Nobody | None:
+        """Why nothing can be planned now; None when something can."""
+        if self._hold is not None and self._hold.holds(now):
+            held_until_ms = self._hold.until_ms(now)
+            note = PlanNote(self.notes.next_number, now.wall_ms, BY_NOBODY, held_until_ms=held_until_ms)
+            return Nobody(restored.REASON, self.notes.planned(note))
+        if not fleet.worker_ids:
+            note = PlanNote(self.notes.next_number, now.wall_ms, BY_NOBODY)
+            why = why_none(self._registry.resting(now.steady_s), self._registry.excluded())
+            return Nobody(why, self.notes.planned(note))
+        return None
+
+    def _note(self, planned: Planned, now: Instant, took_s: float) -> PlanNote:
+        return self.notes.planned(
+            PlanNote(
+                number=self.notes.next_number,
+                at_ms=now.wall_ms,
+                by=planned.by,
+                why_not_planner=planned.why_not_planner,
+                stage=planned.plan.stage,
+                took_ms=round(1000 * took_s, 3),
+            )
+        )
+
+    def _assign(self, heads: Heads, snapshot: Snapshot, planned: Planned, now: Instant) -> Admitted:
         found: list[Admitted] = []
 
         def decide(state: State) -> Sequence[Command]:
@@ -148,6 +175,13 @@ class Cycle:
             ]
 
         self._engine.apply_with(decide, now)
+        said = {
+            rank.task_id: said
+            for said, ranks in zip(heads.said, heads.ranks, strict=True)
+            if said
+            for rank in ranks
+        }
+        self.notes.placed((task_id, Placed(said.get(task_id, ""))) for task_id, _ in found[0].accepted)
         return found[0]
 
     def _prefill(self, left: Sequence[Left], now: Instant) -> tuple[int, frozenset[LaneKey]]:
@@ -157,21 +191,25 @@ class Cycle:
         in which others might.
         """
         in_lanes: frozenset[LaneKey] = frozenset()
+        went_behind: list[tuple[int, Placed]] = []
 
         def decide(state: State) -> Sequence[Command]:
             nonlocal in_lanes
             in_lanes = state.lanes.keys()
             fleet, _ = self._registry.fleet(now.steady_s)
             usable = dict(zip(fleet.worker_ids, fleet.capacities, strict=True))
-            behind = [
-                Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
-                for task_id, before in fill(state, left, usable, now.wall_ms, self._left_before)
-            ]
+            behind = []
+            for task_id, before in fill(state, left, usable, now.wall_ms, self._left_before):
+                behind.append(
+                    Assign(task_id, before.worker_id, before.worker_name, before.planned_by, behind=True)
+                )
+                went_behind.append((task_id, Placed("", state.tasks[before.ref.task_id].label)))
             rank_of = partial(self._queue.ageing.rank_of, now_ms=now.wall_ms)
             in_the_way = to_revoke(state, left, usable, rank_of)
             return [*behind, *(Revoke(ref, "asked back for a task of a higher rank") for ref in in_the_way)]
 
         applied = self._engine.apply_with(decide, now)
+        self.notes.placed(went_behind)
         return sum(isinstance(answer, AttemptRef) for answer in applied.answers), in_lanes
 
     def _welcome(self, fleet: Fleet) -> None:
@@ -181,22 +219,30 @@ class Cycle:
             self._queue.unpark_all()
         self._counted_on = counted_on
 
-    def _park(self, heads: Heads, planned: Planned, in_lanes: frozenset[LaneKey], now: Instant) -> None:
+    def _park(
+        self, heads: Heads, planned: Planned, note: PlanNote, in_lanes: frozenset[LaneKey], now: Instant
+    ) -> None:
         """Leave out what was left over, and of the rest what fits nowhere and can go behind nobody (`in_lanes`)."""
         fleet, free = self._registry.fleet(now.steady_s)
         best, excluded = not_worse(free), self._registry.excluded()
 
         def no_room(key: BucketKey) -> object:
             may_go = key.lane in in_lanes or any(key.request.fits(left) for left in best)
-            return "" if may_go else NoRoom(key.request, fleet, free, excluded)
+            return "" if may_go else NoRoom(key.request, fleet, free, note, excluded)
 
-        keys = [heads.keys[refusal.shape] for refusal in planned.plan.refusals]
+        asked: Counter[BucketKey] = Counter()
+        for key, ranks in zip(heads.keys, heads.ranks, strict=True):
+            asked[key] += len(ranks)
+        left: Counter[BucketKey] = Counter()
+        for refusal in planned.plan.refusals:
+            left[heads.keys[refusal.shape]] += refusal.count
+        refused = [(heads.keys[refusal.shape], refusal.groups) for refusal in planned.plan.refusals]
         reasons: list[tuple[BucketKey, object]] = [
-            (key, Refused(key.request, refusal.groups, excluded))
-            for key, refusal in zip(keys, planned.plan.refusals, strict=True)
+            (key, Refused(key.request, groups, note, asked[key], left[key], excluded))
+            for key, groups in refused
         ]
         if planned.by == BY_NOBODY:
-            reasons = [(key, NoRoom(key.request, fleet, free, excluded)) for key in heads.keys]
+            reasons = [(key, NoRoom(key.request, fleet, free, note, excluded)) for key in heads.keys]
         self._queue.park(reasons, heads.generation, no_room)
 
     def _say_fallback(self, planned: Planned) -> None:

@@ -24,19 +24,25 @@ from ganger_core.rpc.guard import Guard
 from ganger_core.rpc.interceptors import MasterInterceptor
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings
-from ganger_core.wire.v1 import forecast_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
+from ganger_core.wire.v1 import explain_pb2_grpc, forecast_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
 from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
+from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.forecasting import Forecaster
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
+from ganger_master.plan_notes import PlanNotes
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.explaining import ExplainService
 from ganger_master.services.forecasting import ForecastService
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
+from ganger_master.state import Rules
 from ganger_master.store.reader import StoreReader
 
 READERS = 4
@@ -57,6 +63,8 @@ class Parts:
     guard: Guard
     last_seq: int  # of the last event on disk
     forecaster: Forecaster
+    notes: PlanNotes
+    rules: Rules
 
 
 class Edge:
@@ -126,6 +134,14 @@ class Edge:
         logs = LogStore(settings.state_dir / "logs")
         floor = DiskFloor(settings.least_free, settings.least_free_percent)
         disk = DiskGuard(free_space_of(settings.state_dir), floor, parts.clock)
+        outputs = OutputDesk()
+        answers = OutputAnswers(
+            outputs,
+            parts.reader.known_outputs,
+            self._readers,
+            forget_after_s=min(settings.keep_ended_s, settings.keep_failed_s),
+            ask_after_s=settings.prune_every_s,
+        )
         rooms = (
             parts.engine,
             parts.queue,
@@ -136,10 +152,15 @@ class Edge:
             self._readers,
             parts.clock,
             disk,
+            outputs,
         )
+        explainer = Explainer(parts.engine, parts.queue, parts.registry, parts.notes, parts.rules)
         every_s = settings.heartbeat_every_s
         task_pb2_grpc.add_TaskServiceServicer_to_server(
             TaskService(*rooms, heartbeat_every_s=every_s), server
+        )
+        explain_pb2_grpc.add_ExplainServiceServicer_to_server(
+            ExplainService(explainer, *rooms, heartbeat_every_s=every_s), server
         )
         forecast_pb2_grpc.add_ForecastServiceServicer_to_server(
             ForecastService(parts.forecaster, *rooms, heartbeat_every_s=every_s), server
@@ -154,6 +175,7 @@ class Edge:
                 logs,
                 parts.clock,
                 disk,
+                answers,
                 heartbeat_every_s=settings.heartbeat_every_s,
                 lease_s=settings.lease_s,
             ),

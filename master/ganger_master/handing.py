@@ -62,7 +62,9 @@ def _next(
         return state.attempts[handed_to.task_id]
     waiting = [state.attempts[ref.task_id] for ref in behind]
     started = (other for other in waiting if other.state is not AttemptState.ASSIGNED)
-    may_start = waiting and not is_over_its_limit(state, task.array_id)
+    # What is behind others on a cordoned worker was asked back, and is not told to start meanwhile.
+    is_shut = attempt.worker_id in state.cordons
+    may_start = waiting and not is_shut and not is_over_its_limit(state, task.array_id)
     return next(started, waiting[0] if may_start else None)
 
 

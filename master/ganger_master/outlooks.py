@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
 
-from ganger_core.domain.forecast import MOST_AHEAD, Outlook, Prospect, Share
+from ganger_core.domain.forecast import Outlook, Prospect, Share
 from ganger_core.domain.placement import explain_refusal, not_worse
 from ganger_core.domain.plan import Fleet, Plan, ShapeDemand, Snapshot
 from ganger_core.domain.resources import Resources
@@ -95,11 +95,10 @@ def outlooks(
         elif placed := Counter(workers[r.task_id] for r in waiting.ranks if r.task_id in workers):
             yield _starting(waiting, placed, present.names)
         else:
-            count = min(MOST_AHEAD, ahead(wish.first) + before[number])
+            count = ahead(wish.first) + before[number]
             if any(request.fits(left) for left in free):
                 several = f"{count} tasks come" if count > 1 else "another task comes"
-                more = "more than " * (count == MOST_AHEAD)
-                why = f"there is room, but {more}{several} first"
+                why = f"there is room, but {several} first"
                 yield Outlook(Prospect.BEHIND, waiting.count, ahead=count, reason=why)
             else:
                 yield Outlook(Prospect.NO_ROOM, waiting.count, ahead=count, reason=busy(request))

@@ -11,46 +11,24 @@ from __future__ import annotations
 
 import heapq
 import threading
-from bisect import bisect_right, insort
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from bisect import insort
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.plan import ShapeDemand
-from ganger_core.domain.resources import Resources
-from ganger_core.domain.task import LaneKey, Task
+from ganger_core.domain.task import Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
-from ganger_master.aside import Aside
+from ganger_master.buckets import Bucket, BucketKey
 from ganger_master.lateness import Late
-from ganger_master.locks import QUEUE_RANK, RankedLock
 from ganger_master.queue_looks import QueueLooks
-from ganger_master.reasons import why_aside
+from ganger_master.queue_reads import Room
+
+__all__ = ["BucketKey", "Heads", "TaskQueue", "most_behind"]
 
 LONG_AGO = Instant(0, 0.0)
 MANY_RUNS = 10_000
-
-
-class BucketKey(NamedTuple):
-    """What the tasks of one bucket have in common."""
-
-    owner: str
-    request: Resources
-    priority: int
-    array_id: int = 0
-
-    @classmethod
-    def of(cls, task: Task) -> BucketKey:
-        """The bucket that this task belongs to, or that of an array's elements."""
-        array_id = task.id if task.array is not None else task.array_id
-        return cls(task.owner, task.spec.resources, task.spec.priority, array_id)
-
-    @property
-    def lane(self) -> LaneKey:
-        """Which attempts those of this bucket may be behind."""
-        return LaneKey(self.request, self.array_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,80 +44,15 @@ class Heads:
     ranks: tuple[tuple[Rank, ...], ...]  # of the tasks of each
     generation: int
     limited: tuple[tuple[BucketKey, tuple[Rank, ...]], ...] = ()
-
-
-class _Room(NamedTuple):
-    """How many more elements of an array may have capacity, of at most how many."""
-
-    left: int
-    most: int
-
-
-class _Bucket:
-    def __init__(self) -> None:
-        self._ids: OrderedDict[int, int] = OrderedDict()  # with the moment of their submission
-        self._sorted = True
-        self._rest = range(0)  # elements without a record
-        self._rest_ms = 0  # the moment of their submission
-        self._begun: set[int] = set()  # of these, those that have one meanwhile
-        self.parked: object = ""  # why the last plan left it out, by `str`; empty: it may be planned
-
-    def __len__(self) -> int:
-        return len(self._ids) + len(self._rest) - len(self._begun)
-
-    def __contains__(self, task_id: int) -> bool:
-        return task_id in self._ids or (task_id in self._rest and task_id not in self._begun)
-
-    def set_rest(self, rest: range, submitted_ms: int = 0) -> None:
-        """These elements wait, none of which has a record yet."""
-        self._rest, self._rest_ms, self._begun = rest, submitted_ms, set()
-
-    def take_rest(self, other: _Bucket) -> None:
-        """Those that wait in the other one without a record wait here."""
-        self._rest, self._rest_ms, self._begun = other._rest, other._rest_ms, other._begun
-        other.set_rest(range(0))
-
-    def add(self, task_id: int, submitted_ms: int) -> None:
-        if self._sorted and self._ids and next(reversed(self._ids)) > task_id:
-            self._sorted = False
-        self._ids[task_id] = submitted_ms
-
-    def remove(self, task_id: int) -> None:
-        if task_id in self._ids:
-            del self._ids[task_id]
-            return
-        self._begun.add(task_id)
-        while self._rest and self._rest[0] in self._begun:
-            self._begun.remove(self._rest[0])
-            self._rest = self._rest[1:]
-
-    def in_order(self) -> Iterator[tuple[int, int]]:
-        """Who waits, with the moment of submission, by id."""
-        if not self._sorted:
-            self._ids = OrderedDict(sorted(self._ids.items()))
-            self._sorted = True
-        if not self._rest:
-            return iter(self._ids.items())
-        rest = ((task_id, self._rest_ms) for task_id in self._rest if task_id not in self._begun)
-        return heapq.merge(self._ids.items(), rest) if self._ids else rest
+    said: tuple[object, ...] = ()  # of each bucket, why a plan left it out last; empty: none did
 
 
 class TaskQueue(QueueLooks):
     """The waiting tasks, behind one mutex and one condition; the scheduler blocks in `wait_for_work`."""
 
     def __init__(self, ageing: Ageing = NO_AGEING) -> None:
-        self.ageing = ageing
-        self._mutex = RankedLock(QUEUE_RANK)
+        super().__init__(ageing)
         self._work = threading.Condition(self._mutex)  # type: ignore[arg-type]  # it has a lock's methods
-        self._buckets: dict[BucketKey, _Bucket] = {}  # never an empty bucket
-        self._bucket_of: dict[int, BucketKey] = {}  # every waiting task but elements without a record
-        self._aside = (
-            Aside()
-        )  # tasks that are not in their buckets yet, and arrays whose buckets are left out
-        self._aside_since: dict[int, int] = {}  # these tasks, with the moment of their submission
-        self._arrays: dict[int, BucketKey] = {}  # those that have such elements, by id in ascending order
-        self._array_ids: list[int] = []  # the same ids
-        self._rooms: dict[int, _Room] = {}  # of arrays that have a limit
         self._late = Late()
         self._generation = 0  # how often capacity came free
         self._woken = False  # something may have become plannable since the scheduler last looked
@@ -191,7 +104,7 @@ class TaskQueue(QueueLooks):
         with self._mutex:
             before = self._rooms.pop(array_id, None)
             if most:
-                self._rooms[array_id] = _Room(left, most)
+                self._rooms[array_id] = Room(left, most)
             if before is not None and (not most or left > before.left):
                 self._wake_locked()
 
@@ -218,10 +131,11 @@ class TaskQueue(QueueLooks):
                 return
             for key, reason in reasons:
                 if key in self._buckets:
-                    self._buckets[key].parked = reason
+                    self._buckets[key].leave_out(reason)
             if not self._woken:
                 for key, bucket in self._in_line_locked():
-                    bucket.parked = bucket.parked or rest(key)
+                    if not bucket.parked and (reason := rest(key)):
+                        bucket.leave_out(reason)
             if any(not bucket.parked for _, bucket in self._in_line_locked()):
                 self._wake_locked()
 
@@ -230,21 +144,6 @@ class TaskQueue(QueueLooks):
         with self._mutex:
             self._unpark_locked()
             self._wake_locked()
-
-    def reason(self, task_id: int) -> str:
-        """Why this task is not in line, or the last plan left its bucket out; empty for neither."""
-        with self._mutex:
-            key = self._bucket_of.get(task_id) or self._arrays.get(task_id) or self._array_of_locked(task_id)
-            if key is None:
-                return ""
-            aside = why_aside(self._aside.waits(task_id), self._aside.waits(key.array_id))
-            if aside or key not in self._buckets:
-                return aside
-            room = self._rooms.get(key.array_id)
-            if room is not None and not room.left:
-                return f"array {key.array_id} runs at most {room.most} at a time"
-            parked = self._buckets[key].parked
-        return str(parked)
 
     def wait_for_work(self, timeout_s: float, now: Instant = LONG_AGO) -> None:
         """Block until something was pushed or freed, or is in line by itself, at most `timeout_s`.
@@ -269,7 +168,7 @@ class TaskQueue(QueueLooks):
             for task_id in self._aside.take_due(now):
                 submitted_ms = self._aside_since.pop(task_id, None)
                 if submitted_ms is not None:  # else it is an array
-                    self._buckets.setdefault(self._bucket_of[task_id], _Bucket()).add(task_id, submitted_ms)
+                    self._buckets.setdefault(self._bucket_of[task_id], Bucket()).add(task_id, submitted_ms)
 
     def wake(self) -> None:
         """Make the scheduler look again now."""
@@ -284,7 +183,7 @@ class TaskQueue(QueueLooks):
         if self._aside.put(task.id, task.waits, now):
             self._aside_since[task.id] = task.submitted_ms
         else:
-            self._buckets.setdefault(key, _Bucket()).add(task.id, task.submitted_ms)
+            self._buckets.setdefault(key, Bucket()).add(task.id, task.submitted_ms)
 
     def _push_array_locked(self, task: Task, now: Instant) -> None:
         assert task.array is not None, task
@@ -312,7 +211,7 @@ class TaskQueue(QueueLooks):
     def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
         assert task.array is not None, task
         first = task.id + 1
-        bucket = self._buckets.setdefault(key, _Bucket())
+        bucket = self._buckets.setdefault(key, Bucket())
         bucket.set_rest(range(first, first + len(task.array)), task.submitted_ms)
         self._arrays[task.id] = key
         insort(self._array_ids, task.id)
@@ -322,18 +221,9 @@ class TaskQueue(QueueLooks):
         self._arrays[array_id] = key
         bucket = self._buckets.get(before)
         if bucket is not None:
-            self._buckets.setdefault(key, _Bucket()).take_rest(bucket)
+            self._buckets.setdefault(key, Bucket()).take_rest(bucket)
             if not bucket:
                 del self._buckets[before]
-
-    def _array_of_locked(self, task_id: int) -> BucketKey | None:
-        """The bucket in which this task waits as an element without a record."""
-        number = bisect_right(self._array_ids, task_id - 1)
-        if not number:
-            return None
-        key = self._arrays[self._array_ids[number - 1]]
-        bucket = self._buckets.get(key)
-        return key if bucket is not None and task_id in bucket else None
 
     def _wake_locked(self) -> None:
         self._woken = True
@@ -377,6 +267,7 @@ class TaskQueue(QueueLooks):
             ranks=tuple([tuple(ranks) for _, ranks in runs]),
             generation=self._generation,
             limited=tuple(limited),
+            said=tuple([self._buckets[key].said for key, _ in runs]),
         )
 
 

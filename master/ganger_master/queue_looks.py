@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from ganger_core.domain.forecast import MOST_AHEAD
 from ganger_core.domain.task import Task
-from ganger_master.ageing import GRAIN, Ageing, Rank
+from ganger_master.ageing import Rank
+from ganger_master.buckets import Bucket, BucketKey
+from ganger_master.queue_reads import QueueReads
 from ganger_master.reasons import why_aside
-
-if TYPE_CHECKING:
-    from ganger_master.aside import Aside
-    from ganger_master.locks import RankedLock
-    from ganger_master.queue import BucketKey, _Bucket, _Room
+from ganger_master.standing import a_few_at_a_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +29,8 @@ class Waiting:
     limit: str = ""
 
 
-class QueueLooks:
-    """What may be asked of `TaskQueue`, which this is a part of, without changing it."""
-
-    ageing: Ageing
-    _mutex: RankedLock
-    _buckets: dict[BucketKey, _Bucket]
-    _aside: Aside
-    _aside_since: dict[int, int]
-    _rooms: dict[int, _Room]
+class QueueLooks(QueueReads):
+    """What a dry run may ask of `TaskQueue`, which this is a part of."""
 
     def waiting_of(self, task: Task, key: BucketKey, most: int, now_ms: int) -> Waiting | None:
         """What waits of this task of this bucket, or array; at most `most` by their ranks. None when nothing does."""
@@ -62,28 +51,25 @@ class QueueLooks:
         return Waiting(key, ranks, count, aside, limit) if count else None
 
     def ahead(self, mine: Rank, now_ms: int) -> int:
-        """How many of those that wait for capacity come before this rank; counted up to MOST_AHEAD."""
+        """How many of those that wait for capacity come before this rank: of an array, only those that may have it.
+
+        The mutex is held for a few buckets at a time.
+        """
         found = 0
         with self._mutex:
-            for key, bucket in self._in_line_locked():
-                room, base = self._rooms.get(key.array_id), -GRAIN * key.priority
-                most = min(MOST_AHEAD - found, len(bucket) if room is None else room.left)
-                # A rank without age that is behind all ids, as that of a task to come, needs no look at each.
-                if mine > Rank(base, 2**62):
-                    found += min(most, len(bucket))
-                elif mine.behind >= base - GRAIN * self.ageing.most:
-                    ranks = islice(self._ranked(key, bucket.in_order(), now_ms), most)
-                    found += sum(1 for rank, _ in ranks if rank < mine)
-                if found >= MOST_AHEAD:
-                    break
+            keys = [key for key, _ in self._in_line_locked()]
+        for few in a_few_at_a_time(keys):
+            with self._mutex:
+                for key in few:
+                    if key in self._buckets:
+                        before = self._buckets[key].before(partial(self._rank, key.priority, now_ms), mine)
+                        room = self._rooms.get(key.array_id)
+                        found += before if room is None else min(before, room.left)
         return found
 
-    def _in_line_locked(self) -> list[tuple[BucketKey, _Bucket]]:
+    def _in_line_locked(self) -> list[tuple[BucketKey, Bucket]]:
         """The buckets but those of arrays that wait for something else."""
         return [each for each in self._buckets.items() if each[0].array_id not in self._aside]
 
-    def _ranked(
-        self, key: BucketKey, waiting: Iterable[tuple[int, int]], now_ms: int
-    ) -> Iterator[tuple[Rank, BucketKey]]:
-        rank, priority = self.ageing.rank, key.priority
-        return ((rank(priority, submitted_ms, task_id, now_ms), key) for task_id, submitted_ms in waiting)
+    def _rank(self, priority: int, now_ms: int, task_id: int, submitted_ms: int) -> Rank:
+        return self.ageing.rank(priority, submitted_ms, task_id, now_ms)

@@ -12,8 +12,10 @@ from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
 from ganger_core.domain.task import OutcomeKind, Task
 from ganger_core.domain.waits import Waits
+from ganger_master.plan_notes import PlanNote
 
 NO_WORKER = "no worker is connected"
+RESTORED = "the database was restored from a backup: waits until whatever was started since must have ended"
 GIB = 2**30
 
 
@@ -27,11 +29,28 @@ class Excluded:
 
 
 @dataclass(frozen=True)
+class Nobody:
+    """Why nothing could be planned, in words (`str`)."""
+
+    words: str
+    plan: PlanNote
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
 class Refused:
-    """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does."""
+    """Why the plan left tasks out, in words (`str`) for whoever asks: most reasons are outdated before anybody does.
+
+    It was `asked` about so many tasks, and placed the others.
+    """
 
     request: Resources
     groups: Sequence[GroupRefusal]
+    plan: PlanNote
+    asked: int
+    left: int
     excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
@@ -49,6 +68,7 @@ class NoRoom:
     request: Resources
     fleet: Fleet
     free: Sequence[Resources]
+    plan: PlanNote
     excluded: Sequence[Excluded] = ()
 
     def __str__(self) -> str:
@@ -58,6 +78,10 @@ class NoRoom:
     def _text(self) -> str:
         groups = explain_refusal(self.request, self.fleet, self.free)
         return why_refused(self.request, groups, self.excluded)
+
+
+Reason = Nobody | Refused | NoRoom
+"""What a plan leaves tasks out for."""
 
 
 def why_refused(request: Resources, groups: Sequence[GroupRefusal], excluded: Sequence[Excluded] = ()) -> str:

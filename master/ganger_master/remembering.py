@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ganger_core.domain.errors import AlreadyExists
 from ganger_core.domain.states import TASK_FINAL, TaskState
+from ganger_core.domain.task import AttemptRef
 from ganger_master.changes import Forget, Request
 from ganger_master.state import State
 
@@ -57,6 +59,26 @@ def forgettable(command: Forget, state: State) -> Forget:
         return (task is not None and not task.is_final) or state.arrays.of(task_id) is not None
 
     return replace(command, task_ids=tuple(task_id for task_id in command.task_ids if not lives(task_id)))
+
+
+class KnownOutputs(NamedTuple):
+    """What is known of a task: its newest attempt, whether it is over, and whose outputs are stored (0: nobody's)."""
+
+    token: int
+    is_final: bool
+    published: int
+
+
+def is_unwanted(ref: AttemptRef, age_s: float, known: KnownOutputs | None, forget_after_s: float) -> bool:
+    """Whether nobody needs what this attempt published `age_s` ago; only asked of attempts that are reported.
+
+    What this master does not know (yet, or after a restore) is kept for as long as a task would be.
+    """
+    if known is None or ref.token > known.token:
+        return age_s >= forget_after_s
+    if ref.token < known.token:
+        return True
+    return known.is_final and known.published != ref.token
 
 
 def answer_of(requests: Mapping[tuple[str, str], tuple[str, str]], request: Request) -> str | None:

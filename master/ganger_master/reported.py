@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from ganger_core.domain.clock import Instant
 from ganger_core.domain.errors import StaleAttempt
+from ganger_core.domain.outputs import publishes
+from ganger_core.domain.published import Published
 from ganger_core.domain.states import AttemptEvent, AttemptState, IllegalMove, TaskEvent, TaskState
 from ganger_core.domain.task import Attempt, Outcome, OutcomeKind, Report, ReportKind, Task
 from ganger_master.changes import Answer, Change, SettleLog, Told
@@ -100,6 +102,8 @@ def _attempt_ended(state: State, task: Task, attempt: Attempt, command: Told, no
         stderr_tail=report.stderr_tail,
     )
     change = Change()
+    if report.outputs and publishes(task.spec.publish, succeeded=report.outcome.kind is OutcomeKind.OK):
+        change.outputs.append(Published(attempt.ref, attempt.worker_id, attempt.worker_name, report.outputs))
     vacate(state, change, attempt, report.handed_to)
     if command.log_complete:
         return _finish(state, change, task, attempt, now)

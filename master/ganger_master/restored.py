@@ -11,13 +11,14 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.states import AttemptState
 from ganger_core.domain.task import Report, ReportKind
 from ganger_core.logs import get_logger
+from ganger_master import reasons
 from ganger_master.changes import Command, LoseAttempt, SettleRestore, Told
 from ganger_master.cleanup import LEASE_MARGIN_S
 from ganger_master.engine import Engine
 from ganger_master.epochs import HOLD
 from ganger_master.state import Rules, State
 
-REASON = "the database was restored from a backup: waits until whatever was started since must have ended"
+REASON = reasons.RESTORED
 
 _log = get_logger()
 
@@ -29,6 +30,10 @@ class RestoreHold:
         self._engine = engine
         self._until_s = until_s  # steady
         self._over = False
+
+    def until_ms(self, now: Instant) -> int:
+        """When assignments go on, by the wall clock as it is `now`."""
+        return now.wall_ms + round(1000 * (self._until_s - now.steady_s))
 
     def holds(self, now: Instant) -> bool:
         """Whether nothing may be assigned yet. When that is over, it is noted in the store, once."""

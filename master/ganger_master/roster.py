@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.plan import Fleet
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import Liveness, WorkerState, worker_state
 from ganger_core.domain.task import AttemptRef, WorkerProfile, WorkerUsage, WorkerView
+from ganger_master.explaining.facts import WorkerLook
 from ganger_master.locks import REGISTRY_RANK
 from ganger_master.reasons import Excluded
 from ganger_master.rwlock import ReadWriteLock
@@ -147,6 +149,34 @@ class Roster:
                 ),
                 key=lambda view: (view.profile.name, view.profile.id),
             )
+
+    def looks(self, now_s: float) -> list[WorkerLook]:
+        """All workers, by id: what each means for tasks that wait."""
+        with self._lock.read():
+            return [
+                WorkerLook(
+                    id=worker_id,
+                    name=entry.profile.name,
+                    state=self._state_locked(entry, now_s),
+                    capacity=entry.profile.capacity,
+                    free=entry.free,
+                    silent_s=now_s - entry.seen_s,
+                    rests_s=max(0.0, entry.rests_until_s - now_s),
+                    words=entry.refused_why,
+                    cordon=entry.cordon,
+                )
+                for worker_id, entry in sorted(self._workers.items(), key=lambda item: item[0])
+            ]
+
+    def holdings(self, worker_ids: Iterable[str]) -> dict[str, list[tuple[AttemptRef, Reservation]]]:
+        """What is held on these workers, and for whom; the reservations are copies."""
+        with self._lock.read():
+            known = [(worker_id, self._workers.get(worker_id)) for worker_id in worker_ids]
+            return {
+                worker_id: [(ref, replace(held)) for ref, held in entry.held.items()]
+                for worker_id, entry in known
+                if entry is not None
+            }
 
     def _state_locked(self, entry: Entry, now_s: float) -> WorkerState:
         late = now_s - entry.seen_s > self._suspect_after_s

@@ -97,7 +97,7 @@ def _changed(spec: TaskSpec, command: Update) -> TaskSpec:
         run_s=limits.run_s if command.run_s is None else command.run_s,
         queue_s=limits.queue_s if command.queue_s is None else command.queue_s,
     )
-    if limits.warn_s and not limits.run_s:
+    if limits.warn_s >= limits.run_s:
         limits = replace(limits, warn_s=0.0, warn_signal=0)  # there is nothing to warn of
     return replace(
         spec,

@@ -80,7 +80,7 @@ def test_run_is_the_command_itself_as_far_as_a_shell_can_tell(cluster: Cluster, 
     assert missing.code == 127
     assert "no-such-program: command not found on worker w1" in missing.err
     nowhere = cli("run", "-w", "/no/such/folder", "true")
-    assert nowhere.code == 125
+    assert nowhere.code == 126
     assert "/no/such/folder" in nowhere.err
 
 
@@ -95,22 +95,17 @@ def test_a_task_gets_folder_and_environment_of_its_caller(
     assert cli("run", "sh", "script.sh") == Result(0, "from a file\n", "")
 
 
-def test_output_comes_while_the_task_runs_and_ctrl_c_twice_cancels_it(cluster: Cluster, cli: Cli) -> None:
-    with start(cluster, "run", "--", "sh", "-c", "echo begun; exec sleep 600") as process:
+def test_output_comes_while_the_task_runs_and_ctrl_c_goes_to_it(cluster: Cluster, cli: Cli) -> None:
+    script = "trap 'echo stopped; exit 9' INT; echo begun; while :; do sleep 0.05; done"
+    with start(cluster, "run", "--", "sh", "-c", script) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
         assert process.stdout.readline() == b"begun\n"
         process.send_signal(signal.SIGINT)
-        assert process.stderr.readline() == b"\n"
-        said = process.stderr.readline().decode()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(END_S) == 125
-    task_id = int(said.removeprefix("detached: task ").split()[0])
-    waited = cli("wait", str(task_id))
-    assert (waited.code, waited.out) == (
-        125,
-        f"task {task_id} was cancelled by {USER}: Ctrl-C in ganger run\n",
-    )
+        assert process.stdout.readline() == b"stopped\n"
+        assert process.wait(END_S) == 9
+    waited = cli("wait", "last")
+    assert waited.code == 125
+    assert f"was cancelled by {USER}: Ctrl-C in ganger run\n" in waited.out
 
 
 def test_wait_and_cancel(cli: Cli) -> None:
@@ -133,15 +128,26 @@ def test_show_and_logs_of_what_ran(cli: Cli) -> None:
     task_id = submitted(cli, "-n", "two words", "-m", "64MiB", "--", "sh", "-c", "echo a; echo b >&2; exit 4")
     cli("wait", str(task_id))
     assert cli("logs", str(task_id)) == Result(0, "a\n", "b\n")
+    task = "for i in 1 2 3; do echo line $i; done; echo b >&2; exit 4"
+    other = str(submitted(cli, "--", "sh", "-c", task))
+    everything = "line 1\nline 2\nline 3\n"
+    assert cli("logs", "-f", "--exit-code", other) == Result(4, everything, "b\n")
+    assert cli("logs", "-n", "2", "--stdout", other) == Result(0, "line 2\nline 3\n", "")
+    assert cli("logs", "--since", "1h", other) == Result(0, everything, "b\n")
+    assert cli("logs", "--since", "1ms", other) == Result(0, "", "")
     shown = cli("show", str(task_id)).out
     assert f"task       {task_id} two words\n" in shown
     assert "end        failed with exit code 4\n" in shown
     assert "needs      1 CPU, 64MiB memory\n" in shown
-    assert shown.splitlines()[-1].split()[:4] == ["1", "w1", "planner", "ENDED"]
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["1", "w1", "planner", "ENDED"] in [line[:4] for line in lines]
+    events = [line[2] for line in lines if len(line) > 2 and "." in line[1]]
+    assert (events[0], events[-1]) == ("PENDING", "FAILED")
     (task,) = json.loads(cli("show", "-o", "json", str(task_id)).out)["tasks"]
     assert task["state"] == "FAILED"
     assert task["outcome"]["exit_code"] == 4
     assert task["attempts"][0]["stdout_bytes"] == 2
+    assert [event["state"] for event in task["events"]] == events
     assert task["submitted_ms"] <= task["started_ms"] <= task["finished_ms"]
 
 
@@ -151,8 +157,32 @@ def test_what_fits_nowhere_says_so(cluster: Cluster, cli: Cli) -> None:
         said = process.stderr.readline().decode()
         assert "waits: asks for more than any worker has: needs 64 CPUs" in said
         process.send_signal(signal.SIGINT)
-        assert process.wait(END_S) == 125
+        assert process.wait(END_S) == 130
     assert cli("cancel", "last").out.endswith("is cancelled\n")
+
+
+ENDS = [  # what is submitted, what `show` names as its end, and what `why` says of that
+    (["--", "true"], "succeeded", "Its command exited with code 0."),
+    (["--", "sh", "-c", "exit 3"], "failed with exit code 3", "chose this exit code"),
+    (["--", "sh", "-c", "kill -9 $$"], "was killed by SIGKILL", "memory runs out"),
+    (["--", "no-such-command-here"], "could not be started", "is the command installed on w1"),
+    (["--", "/etc/hostname"], "could not be started", "chmod +x"),
+    (["-t", "0.3s", "--grace", "1s", "--", "sleep", "60"], "timed out", "a longer --time"),
+    (["-c", "64", "--queue-timeout", "0.3s", "--", "true"], "expired", "a longer --queue-timeout"),
+    (["-c", "64", "-n", "unwanted", "--", "true"], "was cancelled by", "ended on request"),
+]
+
+
+def test_each_end_is_named_rightly_by_show_and_why(cli: Cli) -> None:
+    ids = [submitted(cli, *words) for words, _, _ in ENDS]
+    assert cli("cancel", str(ids[-1])).code == 0
+    cli("wait", ",".join(map(str, ids)))
+    for task_id, (words, shown, said) in zip(ids, ENDS, strict=True):
+        assert shown in cli("show", str(task_id)).out, words
+        why = cli("why", str(task_id)).out
+        assert all(len(line) <= 100 for line in why.splitlines())
+        assert said in " ".join(why.split()), words
+        assert shown in " ".join(why.split()), words
 
 
 def test_a_run_goes_on_over_a_restart_of_the_master(cluster: Cluster, tmp_path: Path) -> None:

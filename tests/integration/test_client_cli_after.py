@@ -47,7 +47,7 @@ def test_what_to_wait_for_is_named_like_tasks_everywhere(cli: Cli) -> None:
     ("words", "said"),
     [
         (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start"),
-        (("--after", "x"), "'x' is not a task id"),
+        (("--after", "x"), "there is no task 'x'"),
         (("--on-dependency-failure", "cry"), "on_dependency_failure: 'cry' is none of skip, hold, run, fail"),
     ],
 )

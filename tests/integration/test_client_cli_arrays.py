@@ -29,7 +29,7 @@ def array_of(master: ScriptedMaster, array_id: int) -> Array:
 def test_submit_says_what_was_queued_and_what_next(master: ScriptedMaster, cli: Cli) -> None:
     queued = cli("submit", "--array", "0-99%8", "--max-fails", "3", "-n", "x", "--", "work", "--array", "9")
     assert (queued.code, queued.out) == (0, "array 1 is queued: 100 elements, at most 8 at a time\n")
-    assert queued.err == "  ganger ls 1     ganger wait 1     ganger cancel 1\n"
+    assert queued.err == "  ganger progress 1     ganger wait 1     ganger cancel 1\n"
     assert (str(array_of(master, 1).indices), array_of(master, 1).max_fails) == ("0-99", 3)
     assert master.tasks[1].spec.command == ("work", "--array", "9")
     assert cli("submit", "-q", "--array", "7", "--max-parallel", "2", "work").out == "102\n"
@@ -166,7 +166,7 @@ ran        1m39s
 
 def test_show_of_arrays_and_elements(master: ScriptedMaster, cli: Cli) -> None:
     a_mixed_array(master, cli)
-    assert cli("show", "1").out == SHOW.format(folder=Path.cwd())
+    assert cli("show", "1").out.startswith(SHOW.format(folder=Path.cwd()))
     element = cli("show", "1.5").out
     assert element.startswith("task       1.5 six hours\nelement    index 5 of array 1; its own id is 3\n")
     assert "env        GANGER_ARRAY_INDEX=5\n" in element
@@ -193,7 +193,7 @@ def test_waiting_cancelling_and_logs_take_elements(master: ScriptedMaster, cli: 
     assert refused.err == (
         "ganger: 1 is an array, which writes nothing itself: ask for an element, such as 1.0\n"
     )
-    assert "one task at a time" in cli("logs", "1.0-5:5").err
+    assert cli("logs", "1.0-20:5").out == "1.20 | to stdout\n"
     outcome = Outcome(OutcomeKind.EXIT_NONZERO, 7, message="2 of 12 elements failed")
     master.end(1, outcome=outcome)
     ended = cli("wait", "1")
@@ -212,7 +212,8 @@ def test_update_changes_a_limit(master: ScriptedMaster, cli: Cli) -> None:
     assert (late.code, late.out) == (0, "task 1: as many at a time as there is room for\n")
     assert late.err.startswith("task 1: not yet in force: a worker that cannot be reached may still start")
     document: dict[str, Any] = json.loads(cli("update", "1", "--max-parallel", "3", "-o", "json").out)
-    assert document == {"version": 1, "tasks": [{"id": 1, "max_parallel": 3, "in_force": False}]}
+    (task,) = document["tasks"]
+    assert (task["id"], task["max_parallel"], task["priority"], task["in_force"]) == (1, 3, None, False)
     some = cli("update", "14,1,77", "--max-parallel", "4")
     assert (some.code, some.out) == (1, "task 1: at most 4 at a time\n")
     assert some.err.splitlines() == [

@@ -84,7 +84,7 @@ def test_an_error_of_our_own_is_one_line(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("ganger.cli.version.document", broken)
+    monkeypatch.setattr("ganger.render.say", broken)
     failed = cli("version", "-o", "json")
     assert failed.code == 1
     assert failed.err == (

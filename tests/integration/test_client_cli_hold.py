@@ -24,7 +24,7 @@ def test_hold_and_release_say_what_they_did(cli: Cli) -> None:
     assert (released.code, released.out) == (0, "task 1 is released\ntask 2 is released\n")
     assert "a worker that cannot be reached may still start what it was given" in released.err
     document: dict[str, Any] = json.loads(cli("hold", "1", "-o", "json").out)
-    assert document == {"version": 1, "tasks": [{"id": 1, "held": True, "in_force": False}]}
+    assert document == {"version": 1, "tasks": [{"id": 1, "label": "1", "held": True, "in_force": False}]}
 
 
 def test_a_task_is_submitted_held_or_for_later(cli: Cli) -> None:

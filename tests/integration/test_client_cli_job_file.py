@@ -97,9 +97,11 @@ def test_what_does_not_go_with_a_job_file_is_refused(cli: Cli, words: tuple[str,
     assert not cli.master.tasks
 
 
-def test_a_file_is_a_command_when_more_words_follow(cli: Cli) -> None:
+def test_a_file_is_a_command_when_more_words_follow_or_dashes_come_before(cli: Cli) -> None:
     assert cli("submit", NIGHTLY, "now").code == 0
     assert cli.master.tasks[1].spec.command == (NIGHTLY, "now")
+    assert cli("submit", "--", NIGHTLY).code == 0
+    assert cli.master.tasks[2].spec.command == (NIGHTLY,)
 
 
 def test_all_mistakes_are_shown_and_nothing_is_submitted(cli: Cli, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from ganger import Array, Indices, LogStream, Outcome, OutcomeKind, task_spec
+from ganger import Array, Indices, Outcome, OutcomeKind, task_spec
 from ganger.layout import cell_width
+from ganger_core.domain.outputs import OutputFile, Outputs
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
-from testkit.client_cli import Cli, Result
+from testkit.client_cli import Cli
 from testkit.client_master import START_MS, ScriptedMaster, a_worker_view
 
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
@@ -111,6 +112,21 @@ def test_ls_takes_labels_and_the_beginning_of_a_name(master: ScriptedMaster, cli
     assert cli("ls", "-l", "exp").err == "ganger: -l exp: write KEY=VALUE, such as -l project=vision\n"
 
 
+def test_ls_of_a_long_queue_shows_the_newest_of_it(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganger.cli.ls.QUEUED_SHOWN", 3)
+    for _ in range(6):
+        master.submit(task_spec(["true"]))
+    master.run(1)
+    listed = cli("ls", "-q")
+    assert listed.out.split() == ["6", "5", "4", "1"]
+    assert listed.err == "the newest 3 that wait are shown: ganger ls -s pending lists all of them\n"
+    assert cli("ls", "-q", "-s", "pending").out.split() == ["6", "5", "4", "3", "2"]
+    assert cli("ls", "-q", "--limit", "2").out.split() == ["6", "5"]
+    assert cli("ls", "-q", "--since", "96s").out.split() == ["6", "5", "4"]
+
+
 def test_an_empty_list_says_how_to_begin(cli: Cli) -> None:
     listed = cli("ls")
     assert listed.code == 0
@@ -130,6 +146,7 @@ def test_json_of_ls(master: ScriptedMaster, cli: Cli) -> None:
     assert listed["tasks"][0]["started_ms"] is None
 
 
+NO_OUTPUTS = {"count": 0, "bytes": 0, "files": [], "notes": []}
 TASK_2: dict[str, object] = {
     "id": 2,
     "label": "2",
@@ -154,12 +171,19 @@ TASK_2: dict[str, object] = {
     "on_worker_lost": "BY_AGE",
     "not_before_ms": None,
     "held_by": None,
+    "deadline_ms": None,
+    "warn_s": None,
+    "warn_signal": None,
     "retries": 0,
     "retry_on": [],
     "never_retry_on": [],
     "backoff_s": 10.0,
     "failures": 0,
     "faults": 0,
+    "after": [],
+    "on_dependency_failure": "SKIP",
+    "waits_for": [],
+    "publish": "ON_SUCCESS",
     "crashes": 0,
     "attempt": 1,
     "submitted_ms": START_MS + 2000,
@@ -189,6 +213,23 @@ ATTEMPT_2_1: dict[str, object] = {
     "lease_s": None,
 }
 
+EVENTS_2: list[dict[str, object]] = [
+    {
+        "seq": seq,
+        "at_ms": START_MS + seq,
+        "state": state,
+        "attempt": attempt,
+        "worker": worker,
+        "reason": reason,
+        "outcome": TASK_2["outcome"] if state == "FAILED" else None,
+    }
+    for seq, state, attempt, worker, reason in (
+        (2, "PENDING", None, None, "queued"),
+        (8, "RUNNING", 1, "w1", ""),
+        (13, "FAILED", 1, "w1", ""),
+    )
+]
+
 SHOW = """\
 task       1 train
 state      FAILED
@@ -207,6 +248,13 @@ ran        1.5s
 ATTEMPT  WORKER  PLACED BY  STATE  ASSIGNED         RAN  OUTPUT  END
       1  w1      planner    LOST   11-14 22:13:21     –       –  worker w1 was lost
       2  w2      first-fit  ENDED  11-14 22:13:21  1.5s       –  exit code 3
+
+EVENT               STATE    ATTEMPT  WORKER  REASON
+11-14 22:13:20.001  PENDING        –  –       queued
+11-14 22:13:20.002  RUNNING        1  w1
+11-14 22:13:20.003  PENDING        1  w1      worker w1 was lost
+11-14 22:13:20.004  RUNNING        2  w2
+11-14 22:13:20.005  FAILED         2  w2      exit code 3
 """
 
 
@@ -235,7 +283,9 @@ def test_json_of_show(master: ScriptedMaster, cli: Cli) -> None:
     shown = cli("show", "2,6", "-o", "json").out
     both = json.loads(shown)
     assert list(both) == ["version", "tasks"]
-    assert json.dumps(both["tasks"][0]) == json.dumps(TASK_2 | {"attempts": [ATTEMPT_2_1]})
+    assert json.dumps(both["tasks"][0]) == json.dumps(
+        TASK_2 | {"attempts": [ATTEMPT_2_1], "events": EVENTS_2, "result": None, "outputs": NO_OUTPUTS}
+    )
     assert both["tasks"][1]["attempts"] == []
 
 
@@ -245,7 +295,7 @@ def test_show_tells_limits_and_crashes(master: ScriptedMaster, cli: Cli) -> None
     master.tasks[1] = replace(master.tasks[1], crashes=2)
     said = "runs at most 1h30m, waits at most 10m00s, grace 0.0s, lost after 1m30s, on a lost worker: fail"
     shown = cli("show", "1").out
-    assert f"limits     {said}\n" in shown
+    assert f"limits {said} crashes" in " ".join(shown.split())
     assert "crashes    2: so often it was lost with its worker\n" in shown
     (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
     names = ("time_s", "queue_timeout_s", "grace_s", "lost_after_s", "on_worker_lost", "crashes")
@@ -260,25 +310,29 @@ def test_show_tells_labels(master: ScriptedMaster, cli: Cli) -> None:
     assert document["labels"] == {"exp": "7", "project": "vision"}
 
 
+def test_show_tells_what_was_published_and_what_was_left_out(master: ScriptedMaster, cli: Cli) -> None:
+    files = (OutputFile("a\nb", 5, "0" * 64), OutputFile("sub/model.pt", 2**31 - 5, "1" * 64))
+    master.submit(task_spec(["true"], publish="always"))
+    master.run(1)
+    notes = ("left out: pipe: no regular file", "no result: result.json is " + "\x1b" * 100)
+    master.publish(1, Outputs(files, '{"loss":0.5}', notes))
+    master.end(1, 3)
+    shown = cli("show", "1").out
+    assert "publishes  always\n" in shown
+    assert 'result     {"loss":0.5}\n' in shown
+    assert "outputs    2 files, 2GiB: ganger cp 1: DEST\n" in shown
+    assert "           left out: pipe: no regular file\n" in shown
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    (document,) = json.loads(cli("show", "1", "-o", "json").out)["tasks"]
+    assert document["result"] == {"loss": 0.5}
+    assert document["outputs"]["files"][1] == {"path": "sub/model.pt", "size": 2**31 - 5, "sha256": "1" * 64}
+
+
 def test_show_of_what_does_not_exist(cli: Cli) -> None:
     assert cli("show", "7").err == "ganger: there is no task 7\n"
     assert cli("show", "7").code == 1
     assert cli("show", "last").err == "ganger: there is no task yet: ganger run -- echo hello\n"
-
-
-def test_logs_are_byte_for_byte(master: ScriptedMaster, cli: Cli) -> None:
-    master.submit(task_spec(["true"]))
-    master.run(1)
-    master.write(1, b"one")
-    master.write(1, b"two", LogStream.STDERR)
-    assert cli("logs", "1") == Result(0, "one", "two")
-    master.lose(1)
-    master.run(1)
-    master.write(1, b"again")
-    master.end(1)
-    assert cli("logs", "-f", "last") == Result(0, "again", "")
-    assert cli("logs", "--attempt", "1", "1") == Result(0, "one", "two")
-    assert cli("logs", "1-2").code == 1
 
 
 def test_worker_ls(master: ScriptedMaster, cli: Cli) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -14,11 +15,13 @@ import grpc
 import pytest
 
 from ganger import LogStream, Outcome, OutcomeKind, task_spec
+from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import NO_LIMITS, Limits, OnWorkerLost
 from testkit.builders import a_worker
-from testkit.client_cli import Cli, Result, running_as
+from testkit.client_cli import Cli, Result, in_background, running_as
 from testkit.client_master import ScriptedMaster, a_worker_view
+from testkit.waiting import wait_until
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 LOST = Outcome(OutcomeKind.LOST, message="worker w1 was silent for 30 s")
@@ -122,6 +125,17 @@ def test_run_says_why_it_waits(master: ScriptedMaster, cli: Cli, monkeypatch: py
     assert notes == ["task 1 waits: waiting for capacity"]
 
 
+def test_ctrl_c_while_a_task_is_handed_in_says_that_it_may_be_there(master: ScriptedMaster, cli: Cli) -> None:
+    master.on_submit = lambda task_id: os.kill(os.getpid(), signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ran = cli("run", "true")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ran.code == 130
+    assert "it may be queued all the same: ganger ls" in ran.err
+
+
 def test_run_says_when_a_task_is_started_again(master: ScriptedMaster, cli: Cli) -> None:
     running_as(
         master,
@@ -162,6 +176,60 @@ def test_wait_gives_up_at_its_time(master: ScriptedMaster, cli: Cli) -> None:
     assert cli("wait", "1", "--timeout", "soon").code == 125
 
 
+def test_wait_for_any_comes_back_with_what_is_over(master: ScriptedMaster, cli: Cli) -> None:
+    for _ in range(3):
+        master.submit(task_spec(["true"]))
+    script = in_background(
+        lambda: wait_until(lambda: master.requests["WatchEvents"]), lambda: master.end(2, 4)
+    )
+    waited = cli("wait", "--any", "1-3")
+    script.join()
+    assert (waited.code, waited.out) == (4, "task 2 failed with exit code 4\n")
+    assert cli("wait", "--any", "1,2", "-o", "name") == Result(4, "2\n", "")
+    late = cli("wait", "--any", "1,3", "--timeout", "0.1")
+    assert (late.code, late.err) == (124, "ganger: 2 of 2 not over after 0.1 s: 1, 3\n")
+
+
+def test_progress_writes_a_line_whenever_counts_change(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganger.cli.progress.EVERY_S", 0.05)
+    master.arrays.submit(task_spec(["work"], name="train"), Array(Indices.parse("0-2"), 2))
+    looks: list[int] = []
+
+    def seen() -> None:
+        looks.append(len(master.requests["ListTasks"]) + 2)
+        wait_until(lambda: len(master.requests["ListTasks"]) >= looks[-1], what="it looks again")
+
+    script = in_background(
+        seen,
+        lambda: master.run(2),
+        seen,
+        seen,  # nothing changed, nothing is written
+        lambda: master.end(2, 3),
+        seen,
+        lambda: [master.end(task_id) for task_id in (3, 4)],
+        lambda: master.end(1, outcome=Outcome(OutcomeKind.EXIT_NONZERO, 3, message="1 of 3 failed")),
+    )
+    shown = cli("wait", "--progress", "1")
+    script.join()
+    assert shown.err.splitlines() == [
+        "1 train: 0/3 done, 0 running, 3 waiting",
+        "1 train: 0/3 done, 1 running, 2 waiting",
+        "1 train: 1/3 done, 0 running, 2 waiting, 1 failed",
+        "1 train: failed: 1 of 3 failed; the highest exit code is 3",
+    ]
+    assert shown.out.splitlines() == ["array 1 failed: 1 of 3 failed; the highest exit code is 3"]
+    assert shown.code == 3
+    again = cli("progress", "1")
+    assert again == Result(0, shown.err.splitlines()[-1] + "\n", "")
+    assert cli("progress", "1,99").err == "ganger: there is no task 99\n"
+    monkeypatch.setattr("ganger.render.stdout_is_terminal", lambda: True)
+    drawn = cli("progress", "1")
+    assert "1  train  ██████████" in drawn.out
+    assert "3/3" in drawn.out
+
+
 def test_cancel_says_what_became_of_each(master: ScriptedMaster, cli: Cli) -> None:
     for _ in range(3):
         master.submit(task_spec(["true"]))
@@ -173,7 +241,7 @@ def test_cancel_says_what_became_of_each(master: ScriptedMaster, cli: Cli) -> No
     assert master.tasks[2].reason == "enough"
     assert json.loads(cli("cancel", "3", "-o", "json").out) == {
         "version": 1,
-        "tasks": [{"id": 3, "state": "CANCELLED"}],
+        "tasks": [{"id": 3, "label": "3", "state": "CANCELLED"}],
     }
 
 

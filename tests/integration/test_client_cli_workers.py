@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from ganger import task_spec
 from ganger_core.domain.states import WorkerState
 from ganger_core.domain.task import AttemptRef
 from testkit.builders import a_worker
@@ -42,8 +43,7 @@ def test_cordon_takes_several_by_name_or_id_and_resume_takes_it_back(
     done = cli("worker", "cordon", "w1", "id-w3", "--reason", "new driver")
     assert (done.code, done.err) == (0, "")
     assert done.out == (
-        "worker w1 is cordoned by tester: new driver; 2 attempts go on there\n"
-        "worker w3 is cordoned by tester: new driver\n"
+        "worker w1 is cordoned by tester; 2 attempts go on there\nworker w3 is cordoned by tester\n"
     )
     assert cli("worker", "ls").out == LS
     resumed = cli("worker", "resume", "w1", "w3", "-o", "json")
@@ -68,8 +68,7 @@ def test_drain_says_what_is_left_and_waits_until_that_is_over(master: ScriptedMa
     master.workers[0] = a_worker_view(a_worker("w1"), attempts=(AttemptRef(1, 1),))
     going = cli("worker", "drain", "w1", "w2", "--reason", "dust")
     assert going.out == (
-        "worker w1 is being drained by tester: dust; 1 attempt goes on there\n"
-        "worker w2 is drained by tester: dust\n"
+        "worker w1 is being drained by tester; 1 attempt goes on there\nworker w2 is drained by tester\n"
     )
     assert "w1 is being drained by tester: dust (" in cli("worker", "ls").out
     assert "w2    DRAINED" in cli("worker", "ls").out
@@ -87,7 +86,7 @@ def test_drain_says_what_is_left_and_waits_until_that_is_over(master: ScriptedMa
     done = cli("worker", "drain", "w1", "--wait")
     finishing.join()
     assert (done.code, done.out) == (0, "worker w1 is drained by tester\n")
-    assert done.err.startswith("waiting for worker w1: it is being drained by tester; 1 attempt goes on")
+    assert done.err.startswith("waiting: worker w1 is being drained by tester; 1 attempt goes on")
     assert "say both" in cli("worker", "drain", "w1", "--timeout", "1s").err
 
 
@@ -96,7 +95,7 @@ def test_drain_with_a_deadline_says_until_when(master: ScriptedMaster, cli: Cli)
     words = cli("worker", "drain", "w1", "w2", "--deadline", "2h").out.splitlines()
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START_MS / 1000 + 7200))
     assert words == [
-        f"worker w1 is being drained by tester; 1 attempt goes on there, until {until} at the latest",
+        f"worker w1 is being drained by tester until {until}; 1 attempt goes on there",
         "worker w2 is drained by tester",
     ]
     listed = json.loads(cli("worker", "ls", "-o", "json").out)
@@ -137,3 +136,46 @@ def test_resume_says_what_else_keeps_a_worker_from_work(
 ) -> None:
     master.workers[1] = a_worker_view(a_worker("w2"), state=state)
     assert cli("worker", "resume", "w2").out == words
+
+
+SHOWN = """\
+worker    w2
+state     DRAINING
+work      is being drained by tester until 2023-11-15 00:13:20; 2 attempts go on there
+reason    dust
+since     2023-11-14 22:13:20, 1m40s ago
+deadline  2023-11-15 00:13:20
+id        id-w2
+host      host
+boot      boot
+ganger    0.1.0, start 1 of this worker
+heard     0.5s ago
+cpus      2 of 2 free
+memory    8GiB of 8GiB free
+slots     16 of 16 free
+load      12% of its CPUs
+in use    1GiB of 8GiB of the host's memory
+
+ID  NAME  STATE    ATTEMPT  CPU   MEM   TIME  OWNER   REASON
+ 1  prep  RUNNING        1    2  1GiB  1m38s  tester
+ 9  –     –              4    –     –      –  –       –
+"""
+
+
+def test_worker_show(master: ScriptedMaster, cli: Cli) -> None:
+    attempts = (AttemptRef(1, 1), AttemptRef(9, 4))
+    master.workers[1] = a_worker_view(a_worker("w2"), attempts=attempts)
+    master.submit(task_spec(["true"], name="prep", cpus=2, memory="1GiB"))
+    master.run(1, "w2")
+    cli("worker", "drain", "w2", "--reason", "dust", "--deadline", "2h")
+    assert cli("worker", "show", "w2").out == SHOWN
+    both = cli("worker", "show", "id-w1", "w1", "w3").out
+    assert "w1\nstate   UP\nwork    gets new work\n" in both
+    assert both.count("\n\n") == 1
+    (document,) = json.loads(cli("worker", "show", "w2", "-o", "json").out)["workers"]
+    assert (document["incarnation"], document["boot_id"]) == (1, "boot")
+    assert [task["name"] for task in document["tasks"]] == ["prep"]
+    assert document["cordon"]["reason"] == "dust"
+    missing = cli("worker", "show", "w1", "w9")
+    assert (missing.code, missing.out) == (1, "")
+    assert "there is no worker w9, see `ganger worker ls`" in missing.err

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ganger import LogStream, TaskState, task_spec
+from ganger import LogStream, Outcome, OutcomeKind, TaskState, task_spec
 from testkit.builders import a_worker
 from testkit.client_master import ScriptedMaster, a_scripted_master, a_worker_view
 from testkit.waiting import wait_until
@@ -67,28 +67,63 @@ def test_output_comes_as_it_is_written_and_byte_for_byte(master: ScriptedMaster)
     assert (process.returncode, out, err) == (5, b"", b"\x80")
 
 
-def test_ctrl_c_leaves_the_task_alone(master: ScriptedMaster) -> None:
-    process = a_run_under_way(master)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=END_S)
-    assert process.returncode == 125
-    assert b"detached: task 1 goes on" in err
-    assert b"ganger cancel 1" in err
-    assert master.tasks[1].state is TaskState.RUNNING
+def asked_to_stop(master: ScriptedMaster) -> list[tuple[int, float | None]]:
+    """With which signal and grace each cancel came."""
+    return [
+        (asked.signal, asked.grace_s if asked.HasField("grace_s") else None)
+        for asked in master.requests["CancelTask"]
+    ]
 
 
-def test_a_second_ctrl_c_cancels_the_task(master: ScriptedMaster) -> None:
+def cancelled(code: int, number: int = 0) -> Outcome:
+    return Outcome(OutcomeKind.CANCELLED, code, signal=number or None, message="cancelled by tester")
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome", "code"),
+    [
+        (signal.SIGINT, cancelled(130, 2), 130),
+        (signal.SIGTERM, cancelled(7), 7),
+    ],
+)
+def test_run_passes_signals_on_and_goes_on_until_the_end(
+    master: ScriptedMaster, number: signal.Signals, outcome: Outcome, code: int
+) -> None:
+    master.is_slow_to_stop = True
     process = a_run_under_way(master)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"\n"
-    assert b"goes on" in process.stderr.readline()
+    process.send_signal(number)
+    wait_until(lambda: master.tasks[1].state is TaskState.STOPPING, what="the task is told")
+    master.write(1, b"last words\n")
+    assert read_line(process) == b"last words\n"
+    master.end(1, outcome=outcome)
+    _, err = process.communicate(timeout=END_S)
+    assert process.returncode == code
+    assert asked_to_stop(master) == [(number, None)]
+    name = b"Ctrl-C" if number == signal.SIGINT else b"SIGTERM"
+    assert name + b" goes to task 1; a second one kills it" in err
+
+
+def test_a_second_ctrl_c_kills_and_a_third_leaves(master: ScriptedMaster) -> None:
+    master.is_slow_to_stop = True
+    process = a_run_under_way(master)
+    for count in (1, 2):
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda count=count: len(asked_to_stop(master)) == count, what="the task is told")
+    assert asked_to_stop(master) == [(2, None), (2, 0.0)]
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=END_S)
-    assert process.returncode == 125
-    assert b"task 1 is cancelled" in err
-    assert master.tasks[1].state is TaskState.CANCELLED
-    assert master.tasks[1].reason == "Ctrl-C in ganger run"
+    assert process.returncode == 130
+    assert b"not waiting for the end of task 1: ganger wait 1" in err
+    assert master.tasks[1].state is TaskState.STOPPING
+
+
+def test_ctrl_c_ends_a_run_that_waits(master: ScriptedMaster) -> None:
+    process = ganger(master.folder, "run", "--", "work")
+    wait_until(lambda: master.watchers, what="it waits for a place")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=END_S)
+    assert process.returncode == 130
+    assert err.endswith(b"ganger: task 1 was cancelled: Ctrl-C in ganger run\n")
 
 
 def test_ctrl_c_ends_following_and_waiting_only(master: ScriptedMaster) -> None:
@@ -104,8 +139,11 @@ def test_ctrl_c_ends_following_and_waiting_only(master: ScriptedMaster) -> None:
     waiting = ganger(master.folder, "wait", "1")
     wait_until(lambda: len(master.requests["GetTaskStatus"]) > asked, what="it waits")
     waiting.send_signal(signal.SIGINT)
-    assert waiting.communicate(timeout=END_S) == (b"", b"ganger: interrupted\n")
-    assert waiting.returncode == 125
+    assert waiting.communicate(timeout=END_S) == (
+        b"",
+        b"\ndetached: waiting ends here, what was waited for does not\n",
+    )
+    assert waiting.returncode == 130
     assert master.tasks[1].state is TaskState.RUNNING
 
 
@@ -150,10 +188,30 @@ def test_colours_are_for_terminals_that_want_them(master: ScriptedMaster) -> Non
     master.end(1)
     assert "\x1b[32mSUCCEEDED\x1b[0m" in on_a_terminal(master, "ls", NO_COLOR="")
     assert "\x1b" not in on_a_terminal(master, "ls", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(master, "ls", "--no-color", NO_COLOR="")
     piped = ganger(master.folder, "ls")
     out, _ = piped.communicate(timeout=END_S)
     assert b"SUCCEEDED" in out
     assert b"\x1b" not in out
+
+
+def test_a_watched_list_is_drawn_over_itself_until_ctrl_c(master: ScriptedMaster) -> None:
+    master.submit(task_spec(["work"]))
+    ours, theirs = pty.openpty()
+    process = ganger(
+        master.folder, "ls", "-w", stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    written = b""
+    while b"PENDING" not in written:
+        written += os.read(ours, 65536)
+    master.end(1)
+    while b"SUCCEEDED" not in written:
+        written += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(END_S) == 130
+    os.close(theirs)
+    os.close(ours)
+    assert b"\x1b[4A" in written  # up over a headline, a gap, the titles and one task
 
 
 def test_what_a_task_is_called_cannot_steer_the_terminal(master: ScriptedMaster) -> None:
@@ -180,7 +238,7 @@ def test_help_lists_every_verb_with_an_example() -> None:
     helped = subprocess.run(command, capture_output=True, text=True, timeout=END_S, check=True).stdout
     listed = [name for names in SECTIONS.values() for name in names]
     groups = [group for group in app.registered_groups if group.typer_instance is not None]
-    verbs = [str(each.name) for each in app.registered_commands]
+    verbs = [str(each.name) for each in app.registered_commands if not each.hidden]
     verbs += [
         f"{group.name} {each.name}" for group in groups for each in group.typer_instance.registered_commands
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 
 import grpc
 import pytest
@@ -12,7 +11,6 @@ from ganger import (
     Client,
     Invalid,
     Limits,
-    LogStream,
     NotFound,
     Outcome,
     OutcomeKind,
@@ -27,16 +25,11 @@ from ganger import (
 from ganger_core.domain.errors import AlreadyExists, DeadlineExceeded
 from ganger_core.domain.states import WorkerState
 from testkit.builders import a_worker
+from testkit.client_cli import in_background
 from testkit.client_master import A_TOKEN, ScriptedMaster, a_worker_view
 from testkit.waiting import wait_until
 
 UNAVAILABLE, DEADLINE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-def in_background(*actions: object) -> threading.Thread:
-    thread = threading.Thread(target=lambda: [action() for action in actions], name="script")  # type: ignore[operator]
-    thread.start()
-    return thread
 
 
 def test_what_is_asked_for_arrives_as_asked(master: ScriptedMaster, client: Client) -> None:
@@ -313,79 +306,3 @@ def test_cancelling_twice_is_no_error(master: ScriptedMaster, client: Client) ->
     assert master.tasks[1].reason == "enough"
     with pytest.raises(NotFound, match="no task 5"):
         client.cancel(5)
-
-
-def test_logs_are_what_was_written(master: ScriptedMaster, client: Client) -> None:
-    client.submit(["true"])
-    assert list(client.logs(1)) == []
-    master.run(1)
-    master.write(1, b"out \xff\x00")
-    master.write(1, b"err", LogStream.STDERR)
-    assert [(chunk.stream, chunk.offset, chunk.data) for chunk in client.logs(1)] == [
-        (LogStream.STDOUT, 0, b"out \xff\x00"),
-        (LogStream.STDERR, 0, b"err"),
-    ]
-
-
-@pytest.mark.parametrize("overlap", [0, 3])
-def test_followed_logs_carry_on_at_the_byte_where_the_connection_broke(
-    master: ScriptedMaster, client: Client, overlap: int
-) -> None:
-    master.overlap = overlap
-    client.submit(["true"])
-    for after in (1, 0, 2):
-        master.failures.cut_stream("ReadLogs", after)
-    got: list[bytes] = []
-
-    def seen(count: int) -> None:
-        wait_until(lambda: sum(map(len, got)) >= count)
-
-    script = in_background(
-        lambda: wait_until(lambda: master.requests["WatchEvents"], what="it waits for the first attempt"),
-        lambda: master.run(1),
-        lambda: master.write(1, b"one "),
-        lambda: seen(4),
-        lambda: master.write(1, b"two "),
-        lambda: seen(8),
-        master.stop,
-        lambda: master.write(1, b"three "),
-        master.start,
-        lambda: seen(14),
-        lambda: master.write(1, b"four"),
-        lambda: master.end(1),
-    )
-    got.extend(chunk.data for chunk in client.logs(1, follow=True))
-    script.join()
-    assert b"".join(got) == b"one two three four"
-    assert sorted({request.stdout_offset for request in master.requests["ReadLogs"]})[:2] == [0, 4]
-
-
-def test_followed_logs_go_on_with_the_next_attempt(master: ScriptedMaster, client: Client) -> None:
-    client.submit(["true"])
-    master.run(1)
-    master.write(1, b"first")
-    chunks = []
-    script = in_background(
-        lambda: wait_until(lambda: chunks, what="the first attempt's output is there"),
-        lambda: master.lose(1),
-        lambda: master.run(1, "w2"),
-        lambda: master.write(1, b"second"),
-        lambda: master.end(1),
-    )
-    for chunk in client.logs(1, follow=True):
-        chunks.append(chunk)
-    script.join()
-    assert [(chunk.ref.token, chunk.data) for chunk in chunks] == [(1, b"first"), (2, b"second")]
-    assert [chunk.data for chunk in client.logs(1, attempt=1)] == [b"first"]
-    assert [chunk.data for chunk in client.logs(1)] == [b"second"]
-
-
-def test_a_task_that_never_ran_has_no_logs_and_following_it_ends(
-    master: ScriptedMaster, client: Client
-) -> None:
-    client.submit(["true"])
-    script = in_background(
-        lambda: wait_until(lambda: master.requests["WatchEvents"]), lambda: client.cancel(1)
-    )
-    assert list(client.logs(1, follow=True)) == []
-    script.join()

@@ -1,4 +1,7 @@
-"""This module checks tokens and task ids against a model: they only grow, over restores too; old ones are refused."""
+"""This module checks tokens and task ids against a model: they only grow, over restores too; old ones are refused.
+
+What a refused attempt published is never stored.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from ganger_master.backup import back_up
 from ganger_master.changes import LoseAttempt, SettleLog, Withdraw
 from ganger_master.cleanup import LEASE_MARGIN_S
 from ganger_master.restore import restore
-from testkit.builders import a_spec, a_worker, ended, lost, started
+from testkit.builders import a_spec, a_worker, ended, lost, outputs_of, started
 from testkit.one_thread import LEASE_S, OneThreadMaster
 
 WORKER, OTHER = a_worker("w1", cpus=4), a_worker("w2", cpus=1)
@@ -38,6 +41,7 @@ class Known:
     tokens: dict[int, int] = field(default_factory=dict)
     live: dict[int, str] = field(default_factory=dict)  # assigned, accepted or started
     waits_for_log: set[int] = field(default_factory=set)
+    published: dict[int, AttemptRef] = field(default_factory=dict)
 
 
 class Tokens(RuleBasedStateMachine):
@@ -84,7 +88,7 @@ class Tokens(RuleBasedStateMachine):
         report = {
             "accepted": Report(ref, ReportKind.ACCEPTED),
             "started": started(ref),
-            "ended": ended(ref),
+            "ended": ended(ref, outputs=outputs_of(ref)),
             "lost": lost(ref),
             "rejected": Report(ref, ReportKind.REJECTED),
             "revoked": Report(ref, ReportKind.REVOKED),
@@ -106,6 +110,8 @@ class Tokens(RuleBasedStateMachine):
             self.known.live[ref.task_id] = "started" if stage == "started" else AFTER[kind]
             return
         del self.known.live[ref.task_id]
+        if kind == "ended":
+            self.known.published[ref.task_id] = ref
         if kind == "ended" and not log:
             self.known.waits_for_log.add(ref.task_id)
         else:
@@ -181,7 +187,13 @@ class Tokens(RuleBasedStateMachine):
 
     def _all(self) -> object:
         state = self.master.state
-        return dict(state.tasks), dict(state.attempts), state.next_seq, state.next_task_id
+        published = self.master.published()
+        assert {ref.task_id: ref for ref, *_ in published.values()} == self.known.published
+        for ref, worker_id, _, outputs in published.values():
+            assert (worker_id, outputs) == (WORKER.id, outputs_of(ref)), (
+                "another attempt's outputs are stored"
+            )
+        return dict(state.tasks), dict(state.attempts), state.next_seq, state.next_task_id, published
 
 
 Tokens.TestCase.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

@@ -17,6 +17,7 @@ from ganger_core.domain.states import WORKER_MOVES, WorkerEvent, advance
 from simulation.after_bugs import AFTER_BUGS
 from simulation.array_bugs import ARRAY_BUGS, Patches
 from simulation.cordon_bugs import CORDON_BUGS
+from simulation.output_bugs import OUTPUT_BUGS
 
 
 def _ack_before_commit() -> Patches:
@@ -374,6 +375,7 @@ BUGS: dict[str, Callable[[], Patches]] = {
     **ARRAY_BUGS,
     **CORDON_BUGS,
     **AFTER_BUGS,
+    **OUTPUT_BUGS,
 }
 
 

@@ -11,7 +11,7 @@ from simulation.array_bugs import Patches
 
 def _cordon_forgotten_at_a_restart() -> Patches:
     """A restarted master gives a cordoned worker new work."""
-    from ganger_master.engine import reserve_live as real
+    from ganger_master.loaded import reserve_live as real
 
     def reserve_live(state: Any, registry: Any, rules: Any, now: Any) -> None:
         kept, state.cordons = state.cordons, {}

@@ -7,25 +7,25 @@ Every commit is checked against what was there before and against what the simul
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from pathlib import Path
 
 from ganger_core.domain.cordon import Cordon
+from ganger_core.domain.published import Published
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
 from ganger_master import settling
 from ganger_master.arrays import element
+from ganger_master.remembering import KnownOutputs
 from ganger_master.state import State
 from ganger_master.store import reader
 from ganger_master.store.database import open_writer
 from ganger_master.store.writer import Entry, commit_group
+from simulation.publishing import check_stored
+from simulation.violation import Violation
 
 Watch = Callable[[Sequence[Task], Sequence[Attempt]], None]
 """Told what a commit wrote."""
-
-
-class Violation(AssertionError):
-    """An invariant does not hold; begins with its number in the design."""
 
 
 class Disk:
@@ -37,6 +37,7 @@ class Disk:
         self.events: list[Event] = []
         self.logs: dict[tuple[AttemptRef, LogStream], int] = {}
         self.ids: dict[str, int] = {}  # label -> task id
+        self._published: dict[int, Published] = {}
         self.watch: Watch = lambda tasks, attempts: None
         self.commits = 0
         self._requests: dict[tuple[str, str], tuple[str, str]] = {}
@@ -53,6 +54,10 @@ class Disk:
                 self._put_task(task, change.respecified)
             for attempt in change.attempts:
                 self._put_attempt(attempt)
+            for published in change.outputs:
+                task_id = published.ref.task_id
+                check_stored(self.tasks[task_id], published, self._published.get(task_id))
+                self._published[task_id] = published
             for event in change.events:
                 if event.seq != len(self.events) + 1:
                     raise Violation(f"I6 event {event.seq} follows event {len(self.events)}")
@@ -107,6 +112,16 @@ class Disk:
     def attempt(self, ref: AttemptRef) -> Attempt | None:
         """As `StoreReader.attempt`."""
         return self.tries.get(ref)
+
+    def published(self, task_id: int) -> Published | None:
+        """As `StoreReader.published`."""
+        return self._published.get(task_id)
+
+    def known_outputs(self, task_ids: Collection[int]) -> dict[int, KnownOutputs]:
+        """As `StoreReader.known_outputs`."""
+        stored = {i: found.ref.token for i, found in self._published.items()}
+        tasks = [self.tasks[i] for i in task_ids if i in self.tasks]
+        return {t.id: KnownOutputs(t.token, t.is_final, stored.get(t.id, 0)) for t in tasks}
 
     def _put_task(self, task: Task, respecified: Sequence[int]) -> None:
         before = self.tasks.get(task.id)

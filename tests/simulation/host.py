@@ -13,9 +13,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.resources import Resources
+from ganger_core.domain.task import AttemptRef
 from ganger_worker.keeper_process import MARK, LaunchFailed
 from ganger_worker.keeper_process import Process as Entry
+from simulation.publishing import WRITES, OutputDisk, content_of
 from simulation.virtual_loop import running
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ class Host:
         self.incarnation = 0  # of its worker, on disk
         self.journal: list[bytes] = []  # the keeper's, on disk
         self.files: dict[str, int] = {}  # bytes in each spool file
+        self.outputs = OutputDisk(self)
         self.keeper: Any = None
         self.worker: Any = None
         self.kernel = Kernel(self)
@@ -116,6 +120,9 @@ class Kernel:
         )
         self.living[run.pid] = run
         self._host.files[f"{place}/stdout"] = 0
+        if what.writes:
+            ref = AttemptRef(run.task_id, run.token)
+            self._host.outputs.written[ref] = content_of(what.label, ref)
         world.began(run)
         world.loop.call_later(what.seconds, self._end, run, what.code)
         return run.pid
@@ -193,6 +200,7 @@ class Program:
     output: int = 0
     cpu_milli: int = 1000
     missing: bool = False
+    writes: bool = False  # outputs
 
     def command(self) -> tuple[str, ...]:
         """The command that says so."""
@@ -205,12 +213,13 @@ class Program:
             term,
             str(self.output),
             str(self.cpu_milli),
+            *[WRITES] * self.writes,
         )
 
     @classmethod
     def parse(cls, command: list[str]) -> Program:
         """Read a command back."""
-        name, label, seconds, code, term, output, cpu = command
+        name, label, seconds, code, term, output, cpu, *writes = command
         return cls(
             label,
             float(seconds),
@@ -219,6 +228,7 @@ class Program:
             int(output),
             int(cpu),
             name != "sim",
+            bool(writes),
         )
 
 
@@ -227,12 +237,14 @@ class Folders:
     """Stands in for `AttemptFolders` of one host."""
 
     files: dict[str, int] = field(default_factory=dict)
+    policies: dict[AttemptRef, Publish] = field(default_factory=dict)
 
     def place(self, ref: Any) -> str:
         return place_of(ref.task_id, ref.token)
 
-    def make(self, ref: Any) -> None:
+    def make(self, ref: Any, policy: Publish) -> None:
         """Folders need no making here."""
+        self.policies[ref] = policy
 
     def clear(self, ref: Any) -> None:
         self.files.pop(f"{self.place(ref)}/stdout", None)

@@ -18,10 +18,12 @@ from ganger_master.handing import is_asked_back
 from ganger_master.losing import MOST_CRASHES
 from ganger_master.retrying import NOT_LAUNCHED, is_wanted
 from ganger_master.state import State
-from simulation.disk import Violation
 from simulation.followers import dependents_add_up
 from simulation.host import Run
+from simulation.publishing import check_at_end as check_outputs
+from simulation.publishing import unneeded
 from simulation.sweeps import add_up
+from simulation.violation import Violation
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -312,6 +314,8 @@ class Invariants:
                 return f"the worker on {host.name} has not settled"
             if host.keeper is not None and not host.keeper.is_empty:
                 return f"the keeper on {host.name} holds {host.keeper._attempts.listing()}"
+        if left := unneeded(world):
+            return f"outputs {left}"
         master = world.master
         if master is None or any(e.held for e in master.registry._workers.values()):
             return "capacity is held"
@@ -326,6 +330,7 @@ class Invariants:
         disk = self._world.disk
         last = {event.task_id: event for event in disk.events}
         for task in disk.tasks.values():
+            check_outputs(self._world, task)
             event = last[task.id]
             if (event.state, event.reason) != (task.state, task.reason):
                 raise Violation(

@@ -23,24 +23,30 @@ from ganger_master.cycle import Cycle
 from ganger_master.disk import DiskFloor, DiskGuard
 from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.logstore import Key, LogStore
 from ganger_master.orders import OrderDesk
+from ganger_master.plan_notes import PlanNotes
 from ganger_master.planning import Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
 from ganger_master.state import Rules
 from ganger_master.store.writer import Entry
 from simulation.disk import Disk
+from simulation.explained import says_why
 from simulation.host import Host
 from simulation.network import Reply, Stream
 from simulation.settings import Settings
 from simulation.virtual_loop import Process
 
+FORGET_AFTER_S, ASK_AFTER_S = 14 * 86_400.0, 30.0
 STREAMS = {"ReceiveOrders", "WatchEvents"}
 
 
@@ -89,13 +95,16 @@ class MasterDaemon:
         self.gate = DurableGate()
         self.feed = Feed(self._read_events, self.state.next_seq - 1)
         self.desk = OrderDesk(self.engine, self.registry, self.gate, clock)
-        self.cycle = Cycle(self.engine, self.queue, self.registry, Planning(self, clock), clock)
+        notes = PlanNotes()
+        self.cycle = Cycle(self.engine, self.queue, self.registry, Planning(self, clock), clock, None, notes)
+        self.explainer = Explainer(self.engine, self.queue, self.registry, notes, rules)
         expire(self.engine, self.queue, now)
         self.cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         logs: Any = SimulatedLogs(self.disk)
         reader: Any = self.disk
         readers: Any = None
         roomy = DiskGuard(lambda: (2**40, 2**40), DiskFloor(0, 0), clock)
+        outputs = OutputDesk()
         self._tasks = TaskService(
             self.engine,
             self.queue,
@@ -106,6 +115,7 @@ class MasterDaemon:
             readers,
             clock,
             roomy,
+            outputs,
             heartbeat_every_s=settings.heartbeat_every_s,
         )
         self._workers = WorkerService(
@@ -117,6 +127,7 @@ class MasterDaemon:
             logs,
             clock,
             roomy,
+            OutputAnswers(outputs, self.disk.known_outputs, readers, FORGET_AFTER_S, ASK_AFTER_S),
             heartbeat_every_s=settings.heartbeat_every_s,
             lease_s=settings.lease_s,
         )
@@ -191,6 +202,8 @@ class MasterDaemon:
 
     def _sweep(self) -> None:
         self.cleanup.run_once(self.host.now())
+        checks = self.host.world.invariants.checks
+        checks["explained"] += says_why(self.explainer, self.state, self.host.now())
         self.proc.later(self.settings.cleanup_every_s, self._sweep)
 
     def plan(self, snapshot: Snapshot, options: PlanOptions) -> Plan:
@@ -274,7 +287,7 @@ class SimulatedLogs(LogStore):
     def size(self, ref: AttemptRef, stream: LogStream) -> int:
         return self._disk.logs.get((ref, stream), 0)
 
-    def _append(self, chunks: Sequence[LogChunk]) -> dict[Key, int]:
+    def _append(self, chunks: Sequence[LogChunk], now_ms: int) -> dict[Key, int]:
         written: dict[Key, int] = {}
         for chunk in chunks:
             size = self._disk.logs.get((chunk.ref, chunk.stream), 0)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ganger_core.domain.errors import GangerError, NotFound
 from ganger_core.wire.v1 import worker_pb2
-from simulation.disk import Violation
 from simulation.host import Host
+from simulation.violation import Violation
 
 if TYPE_CHECKING:
     from simulation.world import World

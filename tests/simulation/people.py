@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from ganger_core.convert.task import event_from_proto, spec_to_proto, task_from_proto
 from ganger_core.domain.errors import AlreadyExists, Conflict, GangerError, NotFound
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import NO_LIMITS, AttemptRef, Event, Limits, OnWorkerLost, TaskSpec
 from ganger_core.wire.v1 import task_pb2, worker_pb2
-from simulation.disk import Violation
 from simulation.followers import Followers
 from simulation.host import WALL_MS, Host, Program
 from simulation.sweeps import Sweeps
+from simulation.violation import Violation
 from simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class People:
     async def _one(self, label: str, program: Program, cancels: float, priority: int = 0) -> None:
         """Submit until it is acknowledged or given up; later perhaps cancel."""
         rng = self._rng
+        if self._world.has_outputs:
+            program = replace(program, writes=self._world.outputs_rng.random() < 0.7)
         spec = TaskSpec(
             program.command(),
             resources=Resources(program.cpu_milli, 0, 1),
@@ -91,6 +94,7 @@ class People:
             not_before_ms=self._not_before_ms(),
             retry=self._retry(),
             hold=self._world.has_waits and self._world.waits_rng.random() < 0.2,
+            publish=self._publish(),
         )
         patience = 2 if rng.random() < 0.1 else 1_000_000
         if patience == 2:
@@ -160,6 +164,10 @@ class People:
             grace_s=rng.choice((None, None, 0.0, 3.0)),
             lost_after_s=rng.choice((None, None, 15.0, 90.0)) if OWN_LEASES else None,
         )
+
+    def _publish(self) -> Publish:
+        policies = (Publish.ON_SUCCESS, Publish.ON_SUCCESS, Publish.ALWAYS, Publish.NEVER)
+        return self._world.outputs_rng.choice(policies) if self._world.has_outputs else Publish.ON_SUCCESS
 
     async def _change_limits(self, task_id: int) -> None:
         """Another priority and run limit, waiting or running."""
@@ -273,7 +281,7 @@ class People:
 
     async def _look(self, task_id: int) -> None:
         """What is read is on disk."""
-        request = task_pb2.GetTaskStatusRequest(task_id=task_id)
+        request = task_pb2.GetTaskStatusRequest(task_id=task_id, outputs=self._world.has_outputs)
         try:
             answer = await self._world.network.call(self.proc, "GetTaskStatus", request, CALL_S)
         except NotFound as error:

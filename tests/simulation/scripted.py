@@ -9,12 +9,12 @@ from typing import Any
 from ganger_core.domain.errors import GangerError
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import TaskSpec
-from simulation.disk import Violation
 from simulation.host import Host, Program, Run
 from simulation.network import MASTER, Network, Stream
 from simulation.people import PEOPLE_HOST, People
 from simulation.scenario import Scenario, Step
 from simulation.settings import Settings
+from simulation.violation import Violation
 from simulation.virtual_loop import Process
 from simulation.world import World, simulated
 
@@ -87,7 +87,7 @@ class ScriptedWorld(World):
         self.outcome: list[str] = []
         self.network = ScriptedNetwork(self)
         self.settings = Settings(lease_s=said["lease"])
-        self.has_bursts = self.has_arrays = False
+        self.has_bursts = self.has_arrays = self.has_outputs = False
         self.commit_takes_s = COMMIT_S
         capacity = Resources(round(said["cpus"] * 1000), 2**30, 16)
         self.master_host = self._host("master", Resources(1, 1, 1))

@@ -14,8 +14,8 @@ from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2
 from ganger_master.state import State
-from simulation.disk import Violation
 from simulation.host import Program, Run
+from simulation.violation import Violation
 from simulation.virtual_loop import Process
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ that do what the threads' `run_once` do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,23 @@ from ganger_core.convert.worker import (
     usage_to_proto,
 )
 from ganger_core.domain.errors import GangerError, Unavailable, UnknownWorker
-from ganger_core.domain.task import WorkerProfile, WorkerUsage
+from ganger_core.domain.task import AttemptRef, WorkerProfile, WorkerUsage
 from ganger_core.wire.v1 import worker_pb2
 from ganger_worker.agent import Agent
 from ganger_worker.app import DRAIN_LOOK_S, DRAIN_TELL_S, SHUTDOWN_END_S, SHUTDOWN_GRACE_S, SHUTDOWN_REPORT_S
 from ganger_worker.attempts import Stage, Told
 from ganger_worker.executors.process import ProcessExecutor
 from ganger_worker.orders import Orders
+from ganger_worker.publisher import Publisher
 from ganger_worker.reporter import BATCH_REPORTS, QUIET_S, Outbox
+from ganger_worker.serving import Answers
 from ganger_worker.session import CALL_S, HEARTBEAT_S
 from ganger_worker.shipper import LOOK_EVERY_S
 from ganger_worker.spool import Spools
 from ganger_worker.threads import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from simulation.host import Folders, Host
 from simulation.keeping import Line, worker_id
+from simulation.publishing import OutputDisk
 from simulation.virtual_loop import Process
 
 
@@ -58,6 +61,19 @@ class WakingOutbox(Outbox):
     def is_empty(self) -> bool:
         """Whether everything is acknowledged."""
         return not self._pending
+
+
+class WakingPublisher(Publisher):
+    """The publisher; what is to be published wakes a coroutine instead of a thread."""
+
+    def __init__(self, outputs: OutputDisk, agent: Agent) -> None:
+        super().__init__(outputs, agent)
+        self.news: asyncio.Event = asyncio.Event()
+
+    def _begin(self, fresh: Sequence[AttemptRef]) -> None:
+        super()._begin(fresh)
+        if fresh:
+            self.news.set()
 
 
 class Session:
@@ -121,11 +137,12 @@ class WorkerDaemon:
         profile = WorkerProfile(
             worker_id(host), host.name, host.incarnation, host.name, str(host.boots), host.capacity, "0"
         )
-        folders: Any = Folders(host.files)
+        folders: Any = Folders(host.files, host.outputs.policies)
         self.outbox = WakingOutbox(host)
         self._spools = Spools(folders)
         self.agent = Agent(host.name, self.outbox, self._spools)
-        executor = ProcessExecutor(Path("/"), folders, profile.id, host.name, {}, self.agent)
+        self._publisher = WakingPublisher(host.outputs, self.agent)
+        executor = ProcessExecutor(Path("/"), folders, profile.id, host.name, {}, self._publisher)
         self._link = Line(self.proc, executor._on_message)
         executor._keeper = self._link  # type: ignore[assignment]
         self.agent.connect(executor)
@@ -179,6 +196,7 @@ class WorkerDaemon:
         self.kill()
 
     async def _run(self) -> None:
+        self.proc.spawn(self._publish(), "publish")
         self._link.connect()
         while not self.agent.recovered.is_set():
             await self.proc.sleep(0.01)
@@ -193,8 +211,35 @@ class WorkerDaemon:
                 await self.proc.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         self._orders_loop = self.proc.spawn(self._receive(), "orders")
-        for loop in (self._beat, self._report, self._ship):
+        for loop in (self._beat, self._report, self._ship, self._serve):
             self.proc.spawn(loop(), loop.__name__)
+
+    async def _publish(self) -> None:
+        """As `publisher.Publisher`."""
+        publisher = self._publisher
+        while True:
+            if publisher.is_idle:
+                publisher.news.clear()
+                await publisher.news.wait()
+            await self.proc.sleep(self.host.world.outputs_rng.choice((0.001, 0.1, 2.0)))
+            publisher.run_once()
+
+    async def _serve(self) -> None:
+        """As `serving.Serving`."""
+        session = self._session
+        answers = Answers(self.host.outputs, self.agent)
+        while True:
+            while not self.host.outputs.published:
+                if not self.host.world.has_outputs:
+                    return
+                await self.proc.sleep(1.0)
+            request = answers.request(session.profile.id, session.profile.incarnation, self.host.boottime())
+            try:
+                answer = await session.call("ServeOutputs", request)
+            except GangerError:
+                await self.proc.sleep(1.0)
+            else:
+                answers.take(answer, self.host.boottime())
 
     async def _beat(self) -> None:
         """As `heartbeat.Heartbeat`."""

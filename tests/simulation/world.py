@@ -15,7 +15,7 @@ from random import Random
 
 from ganger_core.domain.plan import Assignment, Plan, Snapshot
 from ganger_core.domain.resources import Resources
-from simulation.disk import Disk, StoredDisk, Violation
+from simulation.disk import Disk, StoredDisk
 from simulation.faults import Faults
 from simulation.host import PATCHES, Host, Run
 from simulation.invariants import Invariants
@@ -24,6 +24,7 @@ from simulation.network import Network
 from simulation.operators import Operators
 from simulation.people import PEOPLE_HOST, People
 from simulation.settings import Settings
+from simulation.violation import Violation
 from simulation.virtual_loop import VirtualLoop
 from simulation.worker import WorkerDaemon
 
@@ -63,6 +64,8 @@ class World:
         self.has_cordons = self.cordons_rng.random() < 0.34
         self.after_rng = Random(f"after of {seed}")  # noqa: S311
         self.has_after = self.after_rng.random() < 0.34
+        self.outputs_rng = Random(f"outputs of {seed}")  # noqa: S311
+        self.has_outputs = self.outputs_rng.random() < 0.34
         self.settings = Settings(
             lease_s=self.rng.choice((15.0, 20.0, 60.0, 300.0)),
             ages_after_s=self.limits_rng.choice((10.0, 60.0)) if self.has_limits else 3_600.0,

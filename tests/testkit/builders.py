@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganger_core.domain.outputs import OutputFile, Outputs
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.task import (
     AttemptRef,
@@ -46,7 +47,7 @@ def started(ref: AttemptRef) -> Report:
     return Report(ref, ReportKind.STARTED)
 
 
-def ended(ref: AttemptRef, code: int = 0, *, stdout: bytes = b"") -> Report:
+def ended(ref: AttemptRef, code: int = 0, *, stdout: bytes = b"", outputs: Outputs | None = None) -> Report:
     """The attempt's process ended with this code; its whole output rides in the report."""
     kind = OutcomeKind.EXIT_NONZERO if code else OutcomeKind.OK
     return Report(
@@ -56,7 +57,13 @@ def ended(ref: AttemptRef, code: int = 0, *, stdout: bytes = b"") -> Report:
         outcome=Outcome(kind, code),
         stdout_bytes=len(stdout),
         stdout_tail=stdout,
+        outputs=outputs,
     )
+
+
+def outputs_of(ref: AttemptRef) -> Outputs:
+    """What this attempt publishes, and no other."""
+    return Outputs((OutputFile(f"of {ref}", ref.token, "0" * 64),), f'"{ref}"')
 
 
 def lost(ref: AttemptRef, why: str = "gone") -> Report:

@@ -16,7 +16,7 @@ from ganger.cli.main import main
 from testkit.builders import a_worker
 from testkit.client_master import START_MS, ScriptedMaster, a_scripted_master, a_worker_view
 
-_GIVEN = ("GANGER_ADDR", "GANGER_TOKEN_FILE", "GANGER_EXIT_ERROR", "GANGER_DEBUG")
+_GIVEN = ("GANGER_ADDR", "GANGER_TOKEN_FILE", "GANGER_EXIT_ERROR", "GANGER_DEBUG", "GANGER_OUTPUT")
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Cli:
         out, err = self._capture.readouterr()
         code = exited.value.code
         assert isinstance(code, int)
-        return Result(code, out.decode(), err.decode())
+        return Result(code, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
 @contextlib.contextmanager
@@ -53,7 +53,8 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
     for variable in _GIVEN:
         monkeypatch.delenv(variable, raising=False)
     now_ns = (START_MS + 100_000) * 1_000_000
-    for module in ("ls", "show", "worker"):
+    monkeypatch.setenv("NO_COLOR", "")  # and so taken back, whatever a command sets it to
+    for module in ("ls", "show", "task_table", "wait", "worker", "worker_show"):
         clock = SimpleNamespace(time_ns=lambda: now_ns, strftime=time.strftime, localtime=time.localtime)
         monkeypatch.setattr(f"ganger.cli.{module}.time", clock)
     with a_scripted_master() as master:
@@ -61,6 +62,13 @@ def a_cli(capture: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
         yield Cli(master, capture)
     monkeypatch.undo()
     time.tzset()
+
+
+def in_background(*actions: object) -> threading.Thread:
+    """Do these one after the other in a thread."""
+    thread = threading.Thread(target=lambda: [action() for action in actions], name="script")  # type: ignore[operator]
+    thread.start()
+    return thread
 
 
 def running_as(master: ScriptedMaster, *steps: object) -> None:

@@ -21,6 +21,7 @@ import grpc
 
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import AlreadyExists, Conflict, NotFound
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.principal import Principal, Role
 from ganger_core.domain.states import AttemptState, Liveness, TaskState, WorkerState, worker_state
 from ganger_core.domain.task import (
@@ -68,14 +69,18 @@ class ScriptedMaster:
         self.attempts: dict[int, list[Attempt]] = {}
         self.events: list[Event] = []
         self.logs: dict[tuple[AttemptRef, LogStream], bytes] = {}
+        self.new_from: dict[LogStream, int] = {}  # where that begins which counts as new
         self.workers: list[WorkerView] = []
+        self.outputs: dict[int, Outputs] = {}  # by task
+        self.contents: dict[int, dict[str, bytes]] = {}  # of its files, by path
         self._answers: dict[str, tuple[Any, Any]] = {}  # by request id: the request and what it was answered
         self.failures = Failures()
         self.arrays = ScriptedArrays(self)
         self.overlap = 0  # how many events or bytes a stream that is carried on repeats
         self.generation = 0
         self.watchers = 0  # open streams
-        self.now_ms = START_MS  # when cordons are said
+        self.now_ms = START_MS  # by its clock
+        self.version = "0.1.0"
         self.is_slow_to_stop = False  # cancelled tasks are STOPPING until the test ends them
         self.on_submit: Callable[[int], None] = lambda task_id: None
 
@@ -154,6 +159,21 @@ class ScriptedMaster:
             key = AttemptRef(task_id, self.tasks[task_id].token), stream
             self.logs[key] = self.logs.get(key, b"") + data
             self.changed.notify_all()
+
+    def start_of_log(self, ref: AttemptRef, stream: LogStream, request: Any) -> int:
+        """Where the end of a log begins that a request asks for."""
+        data = self.logs.get((ref, stream), b"")
+        start = min(len(data), self.new_from.get(stream, 0)) if request.since_s else 0
+        if request.HasField("last_lines"):
+            kept = data.splitlines(keepends=True)[-request.last_lines :] if request.last_lines else []
+            start = max(start, len(data) - sum(map(len, kept)))
+        return start
+
+    def publish(self, task_id: int, outputs: Outputs, **contents: bytes) -> None:
+        """The task's present attempt publishes this; `contents` are what its files hold."""
+        with self.changed:
+            self.outputs[task_id] = outputs
+            self.contents[task_id] = contents
 
     def end(self, task_id: int, code: int = 0, outcome: Outcome | None = None) -> None:
         """The task ends with an exit code, or with `outcome`."""

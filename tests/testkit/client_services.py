@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
+from ganger_core.convert.outputs import outputs_to_proto
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, NotFound
 from ganger_core.domain.selection import Selection
@@ -182,11 +184,21 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
                     and context.is_active()
                 ):
                     self.master.changed.wait(0.02)  # also looks whether the caller is still there
-                return task_pb2.GetTaskStatusResponse(
+                answer = task_pb2.GetTaskStatusResponse(
                     task=convert.task_to_proto(self.master.arrays.shown(self._task(request.task_id))),
                     attempts=map(convert.attempt_to_proto, self.master.attempts[request.task_id]),
                     as_of_seq=len(self.master.events),
+                    history=[
+                        convert.event_to_proto(event)
+                        for event in self.master.events
+                        if request.history and event.task_id == request.task_id
+                    ],
                 )
+                outputs = self.master.outputs.get(request.task_id) if request.outputs else None
+                if outputs is not None:
+                    answer.task.result = outputs.result
+                    answer.outputs.CopyFrom(outputs_to_proto(replace(outputs, result="")))
+                return answer
 
         return self.answer("GetTaskStatus", request, context, do)
 
@@ -243,6 +255,14 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
 
         yield from self.stream("WatchEvents", self.news(context, look, lambda: False), context)
 
+    def ReadOutput(self, request: Any, context: Any) -> Iterator[Any]:
+        self.enter("ReadOutput", request, context)
+        data = self.master.contents[request.task_id][request.path][request.offset :]
+        parts = [data[start : start + 1_000] for start in range(0, len(data), 1_000)]
+        yield from self.stream(
+            "ReadOutput", (task_pb2.ReadOutputResponse(data=part) for part in parts), context
+        )
+
     def ReadLogs(self, request: Any, context: Any) -> Iterator[Any]:
         self.enter("ReadLogs", request, context)
         ref = AttemptRef(request.task_id, request.token)
@@ -250,9 +270,19 @@ class TaskService(Service, task_pb2_grpc.TaskServiceServicer):
             LogStream.STDOUT: max(0, request.stdout_offset - self.master.overlap),
             LogStream.STDERR: max(0, request.stderr_offset - self.master.overlap),
         }
+        if request.streams:
+            wanted = set(map(convert.log_stream_from_proto, request.streams))
+            offsets = {stream: offset for stream, offset in offsets.items() if stream in wanted}
+        begin: list[Any] = []
+        if request.HasField("last_lines") or request.since_s:
+            for stream in offsets:
+                offsets[stream] = self.master.start_of_log(ref, stream, request)
+                wire = convert.log_stream_to_proto(stream)
+                begin.append(task_pb2.ReadLogsResponse(stream=wire, offset=offsets[stream]))
 
         def look() -> list[Any]:
-            parts = []
+            parts = begin.copy()
+            begin.clear()
             for stream, offset in offsets.items():
                 data = self.master.logs.get((ref, stream), b"")[offset:]
                 if data:
@@ -293,6 +323,8 @@ class WorkerService(Service, worker_pb2_grpc.WorkerServiceServicer):
             return worker_pb2.ListWorkersResponse(
                 workers=map(convert_worker.worker_to_proto, page),
                 next_page_token=str(start + size) if more else "",
+                now_ms=self.master.now_ms,
+                version=self.master.version,
             )
 
         return self.answer("ListWorkers", request, context, do)

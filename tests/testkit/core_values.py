@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ganger_core.convert import explanation as explanations
 from ganger_core.convert import plan as plans
 from ganger_core.convert import task as tasks
 from ganger_core.convert import worker as workers
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
-from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
 from ganger_core.domain.placement import fleet_digest
 from ganger_core.domain.plan import (
     Assignment,
@@ -28,16 +28,13 @@ from ganger_core.domain.plan import (
     Snapshot,
 )
 from ganger_core.domain.resources import Resources
-from ganger_core.domain.retry import Retry
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import (
     Attempt,
     AttemptRef,
     Event,
-    Limits,
     LogChunk,
     LogStream,
-    OnWorkerLost,
     OrderBatch,
     Outcome,
     OutcomeKind,
@@ -47,12 +44,25 @@ from ganger_core.domain.task import (
     StartOrder,
     StopOrder,
     Task,
-    TaskSpec,
     WorkerProfile,
     WorkerUsage,
     WorkerView,
 )
-from ganger_core.domain.waits import Waits
+from testkit.explanation_values import A_LIVING, A_WAITING, LIVING, WAITING
+from testkit.output_values import OUTPUT_PAIRS, SOME_OUTPUTS, outputs
+from testkit.spec_values import (
+    AFTER,
+    LIMITS,
+    RETRY,
+    SPEC,
+    WAITS,
+    dependencies,
+    limits,
+    resources,
+    retries,
+    specs,
+    waits_values,
+)
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
@@ -61,30 +71,6 @@ number = st.floats(allow_nan=False)
 text = st.text(max_size=8)
 data = st.binary(max_size=8)
 
-resources = st.builds(Resources, int64, int64, int64)
-limits = st.builds(Limits, number, number, st.none() | number, st.none() | number, number, int32)
-codes = st.lists(int32, max_size=3).map(tuple)
-retries = st.builds(Retry, int32, codes, codes, st.booleans(), number)
-dependencies = st.builds(Dependency, int64, st.sampled_from(DependencyKind))
-afters = st.lists(dependencies, max_size=3).map(tuple)
-specs = st.builds(
-    TaskSpec,
-    command=st.lists(text, max_size=3).map(tuple),
-    name=text,
-    env=st.lists(st.tuples(text, text), max_size=3).map(tuple),
-    workdir=text,
-    resources=resources,
-    priority=int32,
-    limits=limits,
-    on_worker_lost=st.sampled_from(OnWorkerLost),
-    labels=st.dictionaries(text, text, max_size=3).map(lambda pairs: tuple(sorted(pairs.items()))),
-    not_before_ms=int64,
-    hold=st.booleans(),
-    retry=retries,
-    deadline_ms=int64,
-    after=afters,
-    on_dependency_failure=st.sampled_from(OnDependencyFailure),
-)
 outcomes = st.builds(
     Outcome, st.sampled_from(OutcomeKind), st.none() | int32, st.none() | int32, text, st.booleans()
 )
@@ -127,7 +113,6 @@ array_values = st.builds(
     st.none() | st.sampled_from(TaskState),
     counts=st.lists(st.tuples(st.sampled_from(TaskState), int64), max_size=3).map(tuple),
 )
-waits_values = st.builds(Waits, text, int64, number, afters)
 task_values = st.builds(
     Task,
     int64,
@@ -148,6 +133,7 @@ task_values = st.builds(
     waits_values,
     int32,
     int32,
+    text,
 )
 events = st.builds(
     Event, int64, int64, int64, text, st.sampled_from(TaskState), int64, text, text, st.none() | outcomes
@@ -185,6 +171,7 @@ reports = st.builds(
     data,
     st.booleans(),
     st.none() | refs,
+    st.none() | outputs,
 )
 chunks = st.builds(LogChunk, refs, st.sampled_from(LogStream), int64, data)
 shapes = st.builds(ShapeDemand, resources, int32, st.lists(int64, max_size=4).map(tuple))
@@ -245,41 +232,20 @@ def _snapshot_from_proto(message: Any) -> Snapshot:
 
 _R = Resources(1500, 2**40, 7)
 _REF = AttemptRef(7, 3)
-_LIMITS = Limits(60.0, 5.0, 2.0, 30.0, 7.0, 10)
-_RETRY = Retry(3, (75, 80), (1,), True, 2.5)
-_AFTER = Dependency(3, DependencyKind.FAIL)
-_SPEC = TaskSpec(
-    ("a", "b"),
-    "n",
-    (("K", "v"),),
-    "/w",
-    _R,
-    9,
-    _LIMITS,
-    OnWorkerLost.WAIT,
-    11,
-    True,
-    _RETRY,
-    15,
-    (("k", "v"),),
-    (_AFTER,),
-    OnDependencyFailure.RUN,
-)
 _OUTCOME = Outcome(OutcomeKind.SIGNALLED, 137, 9, "killed", True)
 _COUNTS = ((TaskState.FAILED, 1), (TaskState.CANCELLED, 4))
 _ARRAY = Array(Indices.parse("0-9:3,20"), 4, 0, "d", 6, TaskState.CANCELLED, counts=_COUNTS)
 _CORDON = Cordon("ann", "new driver", 7, True, 9)
 _PROFILE = WorkerProfile("i", "n", 3, "h", "b", _R, "0.1")
-_WAITS = Waits("h", 12, 1.5, (_AFTER,))
 _USAGE = WorkerUsage(12.5, 5, 9)
 _FLEET = Fleet(("a", "b", "c"), (_R, Resources(1, 1, 1), _R))
 _REFUSAL = Refusal(1, 2, (GroupRefusal(_R, 3, RefusalCode.BUSY, _R),))
 
 PAIRS: dict[str, Pair] = {
     "Resources": Pair(tasks.resources_to_proto, tasks.resources_from_proto, resources, _R),
-    "Limits": Pair(tasks.limits_to_proto, tasks.limits_from_proto, limits, _LIMITS),
-    "Retry": Pair(tasks.retry_to_proto, tasks.retry_from_proto, retries, _RETRY),
-    "TaskSpec": Pair(tasks.spec_to_proto, tasks.spec_from_proto, specs, _SPEC),
+    "Limits": Pair(tasks.limits_to_proto, tasks.limits_from_proto, limits, LIMITS),
+    "Retry": Pair(tasks.retry_to_proto, tasks.retry_from_proto, retries, RETRY),
+    "TaskSpec": Pair(tasks.spec_to_proto, tasks.spec_from_proto, specs, SPEC),
     "Outcome": Pair(tasks.outcome_to_proto, tasks.outcome_from_proto, outcomes, _OUTCOME),
     "AttemptRef": Pair(tasks.attempt_ref_to_proto, tasks.attempt_ref_from_proto, refs, _REF),
     "Attempt": Pair(
@@ -310,10 +276,30 @@ PAIRS: dict[str, Pair] = {
         tasks.task_to_proto,
         tasks.task_from_proto,
         task_values,
-        Task(7, "o", _SPEC, TaskState.FAILED, 1, 2, "r", 3, 4, 5, _OUTCOME, 2, _ARRAY, 8, 9, _WAITS, 13, 14),
+        Task(
+            7,
+            "o",
+            SPEC,
+            TaskState.FAILED,
+            1,
+            2,
+            "r",
+            3,
+            4,
+            5,
+            _OUTCOME,
+            2,
+            _ARRAY,
+            8,
+            9,
+            WAITS,
+            13,
+            14,
+            "1",
+        ),
     ),
-    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, _AFTER),
-    "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, _WAITS),
+    "Dependency": Pair(tasks.dependency_to_proto, tasks.dependency_from_proto, dependencies, AFTER),
+    "Waits": Pair(tasks.waits_to_proto, tasks.waits_from_proto, waits_values, WAITS),
     "Array": Pair(tasks.array_to_proto, tasks.array_from_proto, array_values, _ARRAY),
     "Event": Pair(
         tasks.event_to_proto,
@@ -338,7 +324,7 @@ PAIRS: dict[str, Pair] = {
             4,
             True,
             (
-                StartOrder(_REF, _SPEC, 300.0, AttemptState.RUNNING, behind=True, array_id=8),
+                StartOrder(_REF, SPEC, 300.0, AttemptState.RUNNING, behind=True, array_id=8),
                 StopOrder(_REF, 2.5, "why"),
                 RevokeOrder(_REF),
             ),
@@ -348,13 +334,26 @@ PAIRS: dict[str, Pair] = {
         workers.report_to_proto,
         workers.report_from_proto,
         reports,
-        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True, _REF),
+        Report(_REF, ReportKind.ENDED, 0.5, 2.5, "m", _OUTCOME, 1, 1, b"o", b"e", True, _REF, SOME_OUTPUTS),
     ),
+    **{name: Pair(*parts) for name, parts in OUTPUT_PAIRS.items()},
     "LogChunk": Pair(
         workers.log_chunk_to_proto,
         workers.log_chunk_from_proto,
         chunks,
         LogChunk(_REF, LogStream.STDERR, 3, b"x"),
+    ),
+    "Waiting": Pair(
+        explanations.waiting_to_proto,
+        explanations.waiting_from_proto,
+        WAITING,
+        A_WAITING,
+    ),
+    "Living": Pair(
+        explanations.living_to_proto,
+        explanations.living_from_proto,
+        LIVING,
+        A_LIVING,
     ),
     "Fleet": Pair(plans.fleet_to_proto, plans.fleet_from_proto, fleets(), _FLEET),
     "Snapshot": Pair(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from ganger_core.domain.array import Array, Items
 from ganger_core.domain.clock import ManualClock
+from ganger_core.domain.explanation import Explanation
 from ganger_core.domain.placement import first_fit
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
+from ganger_core.domain.published import Published
 from ganger_core.domain.task import (
     AttemptRef,
     Event,
@@ -24,13 +26,15 @@ from ganger_master.cleanup import Cleanup
 from ganger_master.cycle import Cycle, CycleResult
 from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.explainer import Explainer
 from ganger_master.loaded import enqueue_waiting, reserve_live
-from ganger_master.planning import Planning
+from ganger_master.plan_notes import PlanNotes
+from ganger_master.planning import Planner, Planning
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.restored import take_up
 from ganger_master.state import Rules
-from ganger_master.store import reader
+from ganger_master.store import reader, rows
 from ganger_master.store.writer import StoreWriter
 
 LEASE_S = 300.0
@@ -48,7 +52,7 @@ class FirstFitPlanner:
 class OneThreadMaster:
     """Drives the master's rooms by hand. `kill` forgets everything in memory; a new one on the folder recovers."""
 
-    def __init__(self, folder: Path, clock: ManualClock) -> None:
+    def __init__(self, folder: Path, clock: ManualClock, planner: Planner | None = None) -> None:
         self.clock = clock
         self.path = folder / "ganger.db"
         self._db, self.state = reader.open_store(self.path)
@@ -62,11 +66,12 @@ class OneThreadMaster:
         enqueue_waiting(self.state, self.queue, now)
         self.writer = StoreWriter(self._db, self._released, self._failed)
         self.engine = Engine(self.state, rules, self.queue, self.registry, self.writer.submit, RESERVATION_S)
+        notes = PlanNotes()
+        self.explainer = Explainer(self.engine, self.queue, self.registry, notes, rules)
         hold = take_up(self.engine, self.state, rules, now)
         expire(self.engine, self.queue, now)
-        self.cycle = Cycle(
-            self.engine, self.queue, self.registry, Planning(FirstFitPlanner(), clock), clock, hold
-        )
+        planning = Planning(planner or FirstFitPlanner(), clock)
+        self.cycle = Cycle(self.engine, self.queue, self.registry, planning, clock, hold, notes)
         self.cleanup = Cleanup(self.engine, self.queue, self.registry, rules)
         self.events: list[Event] = []  # what has left the master
         self.orders: list[tuple[str, Order]] = []
@@ -135,6 +140,18 @@ class OneThreadMaster:
         seen = self.engine.see(task_id)
         assert seen is not None, task_id
         return seen.task
+
+    def why(self, task_id: int) -> Explanation:
+        """Why the task stands as it does, with its newest attempt alone."""
+        seen = self.engine.see(task_id)
+        assert seen is not None, task_id
+        attempts = [seen.attempt] if seen.attempt else []
+        return self.explainer.explain(seen.task, attempts, self.clock.now()).explanation
+
+    def published(self) -> dict[int, Published]:
+        """What tasks have published, as it is stored."""
+        found = self._db.execute(f"SELECT {rows.OUTPUT_COLUMNS} FROM outputs ORDER BY 1")  # noqa: S608
+        return {each.ref.task_id: each for each in map(rows.published_from_row, found)}
 
     def kill(self) -> None:
         """The process is gone: whatever was not committed never happened."""

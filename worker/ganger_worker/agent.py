@@ -239,6 +239,7 @@ class Agent:
                     end.orderly,
                     handed_to,
                     can_wait=self._can_wait_locked(held, handed_to),
+                    outputs=exit_.outputs if end.kind is ReportKind.ENDED else None,
                 )
                 held.stage, held.final, held.stored = Stage.OVER, told, spool.stored
                 todo.told.append(told)

@@ -1,8 +1,8 @@
 """This module puts the worker together, and takes it apart again when it is told to end.
 
-Threads: main, keeper-link, lease-watch, orders, reporter, shipper, heartbeat, monitor. What they share is the
-agent's table, the outbox, the spools and the watched leases, each behind a lock of its own that is never held
-together with another.
+Threads: main, keeper-link, lease-watch, orders, reporter, shipper, publisher, outputs, heartbeat, monitor. What they
+share is the agent's table, the outbox, the spools, what is to be published and the watched leases, each behind a lock
+of its own that is never held together with another.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from ganger_core.rpc.channels import open_channel
 from ganger_core.settings import WorkerSettings, add_flags, load, master_target
 from ganger_worker.agent import Agent
 from ganger_worker.executors.folders import AttemptFolders
+from ganger_worker.executors.outputs import OutputFolders
 from ganger_worker.executors.process import ProcessExecutor, base_environment
 from ganger_worker.heartbeat import Heartbeat
 from ganger_worker.identity import make_profile
 from ganger_worker.keeper import boottime
 from ganger_worker.monitor import Monitor
 from ganger_worker.orders import Orders
+from ganger_worker.publisher import Publisher
 from ganger_worker.reporter import Outbox, Reporter
+from ganger_worker.serving import Serving
 from ganger_worker.session import MasterSession
 from ganger_worker.shipper import Shipper
 from ganger_worker.spool import Spools
@@ -80,8 +83,11 @@ class Worker:
         folders = AttemptFolders(str(folder))
         spools = Spools(folders)
         self._agent = Agent(settings.name, outbox, spools)
+        outputs = OutputFolders(str(folder), folders)
+        publisher = Publisher(outputs, self._agent)
+        self._publisher = publisher.loop
         self._executor = ProcessExecutor(
-            folder, folders, profile.id, settings.name, base_environment(env), self._agent
+            folder, folders, profile.id, settings.name, base_environment(env), publisher
         )
         self._agent.connect(self._executor)
         self._session = MasterSession(open_channel(target), profile)
@@ -94,10 +100,12 @@ class Worker:
             monitor.loop,
             Reporter(self._session, outbox, self._agent).loop,
             Shipper(self._session, spools, self._agent).loop,
+            Serving(self._session, outputs, self._agent, outputs.anything).loop,
         )
 
     def run(self, ending: Ending) -> None:
         """Work until told to end; raises a `GangerError` when the master or the host does not let it start."""
+        self._publisher.start()
         self._executor.open()
         if not self._recover(ending):
             self._close(end_all=False)
@@ -163,7 +171,7 @@ class Worker:
 
     def _close(self, *, end_all: bool) -> None:
         self._session.close()
-        for loop in (self._orders, *self._others):
+        for loop in (self._orders, self._publisher, *self._others):
             loop.stop()
         self._executor.close(end_all=end_all)
         self._lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.task import AttemptRef, Outcome, Report, ReportKind, StartOrder
 from ganger_worker.executors.base import Stop
 
@@ -38,6 +39,13 @@ class Told:
     orderly: bool = False
     handed_to: AttemptRef | None = None
     can_wait: bool = False
+    outputs: Outputs | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of the attempt's own the report carries."""
+        own = len(self.stdout_tail) + len(self.stderr_tail)
+        return own if self.outputs is None else own + self.outputs.wire_bytes
 
     def report(self, now_s: float) -> Report:
         """The report as it is sent at `now_s`."""
@@ -54,6 +62,7 @@ class Told:
             self.stderr_tail,
             self.orderly,
             self.handed_to,
+            self.outputs,
         )
 
 

@@ -24,7 +24,7 @@ BATCH_REPORTS = 1_000
 QUIET_S = 0.01
 """How long a report that nobody needs that fast waits for others to go with: that an attempt lives, which may be over
 by then, or an end that can wait."""
-BATCH_BYTES = 2 * 1024 * 1024  # of tails; a master takes messages of 4 MiB
+BATCH_BYTES = 2 * 1024 * 1024  # of tails and outputs, unless one has more; a master takes messages of 4 MiB
 
 _RANKS = {ReportKind.ACCEPTED: 0, ReportKind.STARTED: 1}  # all others are final
 _FINAL = 2
@@ -69,7 +69,7 @@ class Outbox:
             batch: list[Told] = []
             size = 0
             for told in due[:most]:
-                size += len(told.stdout_tail) + len(told.stderr_tail)
+                size += told.size
                 if batch and size > BATCH_BYTES:
                     break
                 batch.append(told)

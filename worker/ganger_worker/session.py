@@ -81,6 +81,10 @@ class MasterSession:
         """Send log bytes."""
         return self._call(self._stub.AppendLogs, request, CALL_S)
 
+    def serve_outputs(self, request: worker_pb2.ServeOutputsRequest) -> worker_pb2.ServeOutputsResponse:
+        """Bring parts of outputs, and take what is wanted next."""
+        return self._call(self._stub.ServeOutputs, request, CALL_S)
+
     def open_orders(self) -> tuple[int, Iterator[worker_pb2.ReceiveOrdersResponse]]:
         """Open the stream of orders: the registration that it belongs to, and what comes.
 

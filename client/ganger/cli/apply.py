@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ganger.cli.job_files import FilesOption, begin, show_jobs, submit_jobs, totals
+from ganger.cli.job_files import KEYS, FilesOption, begin, show_jobs, submit_jobs, totals
 from ganger.cli.named import YesOption
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.cli.task_options import hint_without_workers
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.output import Output
 from ganger.render import can_ask, confirmed
 
 
@@ -19,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
         "apply",
         short_help="show a job file, ask, submit it",
         epilog="Example: ganger apply -f job.yaml",
-    )(apply)
+    )(with_output(KEYS)(apply))
 
 
 def apply(
@@ -29,8 +30,8 @@ def apply(
     run_id: Annotated[
         str, typer.Option(help="Go on with a run that was broken off.", metavar="RUN", show_default=False)
     ] = "",
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    *,
+    out: Output,
 ) -> None:
     """Show the tasks and arrays of job files, ask, and submit them.
 
@@ -41,7 +42,7 @@ def apply(
     if not file:
         raise typer.BadParameter("which files? Name them: -f job.yaml")
     jobs, run_id = begin(file, run_id)
-    shown = output is Output.TABLE and not quiet
+    shown = out.is_for_people
     if shown:
         show_jobs(jobs)
     if not yes and not can_ask():
@@ -53,6 +54,4 @@ def apply(
     if not yes and not confirmed(f"{said}Submit this?"):
         raise Invalid("nothing is submitted")
     with session_of(context).client() as client:
-        submit_jobs(client, file, jobs, run_id, output, quiet=quiet)
-        if shown:
-            hint_without_workers(client)
+        submit_jobs(client, file, jobs, run_id, out)

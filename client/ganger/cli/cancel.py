@@ -9,14 +9,16 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, YesOption, choose, may_go_on
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.render import document, say
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.output import Output, told
+from ganger.render import say
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command("cancel", short_help="end tasks that wait or run", epilog="Example: ganger cancel 41,42")(
-        cancel
+        with_output(["id", "label", "state"])(cancel)
     )
 
 
@@ -36,7 +38,8 @@ def cancel(
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="SIGKILL at once.")] = False,
     yes: YesOption = False,
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Cancel tasks: one that waits ends at once, one that runs is asked to stop and then made to.
 
@@ -66,11 +69,15 @@ def cancel(
             except NotFound as error:
                 tell(explain(error))
                 missing = True
-    if output is Output.JSON:
-        document({"tasks": [{"id": task_id, "state": state.value} for task_id, state in states.items()]})
-    else:
+
+    def tell_each() -> None:
         for task_id, state in states.items():
             say(f"task {labels[task_id]} {_SAID.get(state, f'was over before: {state.value}')}")
+
+    documents = [
+        {"id": task_id, "label": labels[task_id], "state": state.value} for task_id, state in states.items()
+    ]
+    out.write(told("tasks", documents, tell_each, name="label"))
     raise typer.Exit(exits.REFUSED if missing else exits.OK)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,10 @@ import typer
 from ganger import render
 from ganger.cli import exits
 from ganger.cli.failure import tell
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.layout import clean
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.layout import WIDTH, clean, cut
+from ganger.output import Output
 
 if TYPE_CHECKING:
     from ganger.client import Client
@@ -22,15 +25,21 @@ if TYPE_CHECKING:
 WorkersArgument = Annotated[list[str], typer.Argument(help="Their names or ids.", metavar="WORKER...")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for whoever asks later.", metavar="TEXT")]
 
+KEYS = (  # of a worker's document
+    "id", "name", "state", "host", "ganger", "capacity", "free", "usage", "heartbeat_age_s", "attempts", "cordon"
+)  # fmt: skip
+
 
 def add_to(group: typer.Typer) -> None:
     """Add the verbs to those of workers."""
     example = "Example: ganger worker cordon w1 --reason 'new driver'"
-    group.command("cordon", short_help="give workers no new work", epilog=example)(cordon)
+    group.command("cordon", short_help="give workers no new work", epilog=example)(with_output(KEYS)(cordon))
     example = "Example: ganger worker drain w1 --wait"
-    group.command("drain", short_help="have workers finish and stay empty", epilog=example)(drain)
+    group.command("drain", short_help="have workers finish and stay empty", epilog=example)(
+        with_output(KEYS)(drain)
+    )
     group.command("resume", short_help="give workers work again", epilog="Example: ganger worker resume w1")(
-        resume
+        with_output(KEYS)(resume)
     )
 
 
@@ -38,14 +47,15 @@ def cordon(
     context: typer.Context,
     workers: WorkersArgument,
     reason: ReasonOption = "",
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Give workers no new work until they are resumed; what runs there goes on.
 
     That outlasts restarts of the master and of the workers. Tasks that wait are told why.
     """
     with session_of(context).client() as client:
-        _tell(_views(client, client.cordon(workers, reason)), output)
+        _tell(_views(client, client.cordon(workers, reason)), out)
 
 
 def drain(
@@ -63,7 +73,8 @@ def drain(
     timeout: Annotated[
         str, typer.Option(help="Give up waiting after this time, such as 10m.", metavar="DURATION")
     ] = "",
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Take workers out of service: what they have may finish, nothing new goes there, and then they stay empty.
 
@@ -84,38 +95,38 @@ def drain(
         ids = client.drain(workers, reason, deadline=deadline_s)
         before = _views(client, ids)
         if not wait:
-            _tell(before, output)
+            _tell(before, out)
             return
         for view in before:
             if view.attempts:
-                render.note(f"waiting for worker {clean(view.profile.name)}: it {standing(view)}")
+                render.note(cut(f"waiting: worker {clean(view.profile.name)} {standing(view)}", WIDTH))
         try:
             client.wait_empty(ids, limit_s)
         except WaitTimeout as error:
             tell(error.message)
             raise typer.Exit(exits.TIMED_OUT) from None
-        _tell(_views(client, ids), output)
+        _tell(_views(client, ids), out)
 
 
-def resume(context: typer.Context, workers: WorkersArgument, output: OutputOption = Output.TABLE) -> None:
+def resume(context: typer.Context, workers: WorkersArgument, *, out: Output) -> None:
     """Give workers work again that were cordoned or drained."""
     with session_of(context).client() as client:
-        _tell(_views(client, client.resume(workers)), output)
+        _tell(_views(client, client.resume(workers)), out)
 
 
 def _views(client: Client, ids: Sequence[str]) -> list[WorkerView]:
     return [view for view in client.workers() if view.profile.id in ids]
 
 
-def _tell(views: Sequence[WorkerView], output: Output) -> None:
+def _tell(views: Sequence[WorkerView], out: Output) -> None:
     """How these workers stand now."""
-    if output is Output.JSON:
-        from ganger.documents import worker_document
+    from ganger.cli.worker import workers_result
 
-        render.document({"workers": [worker_document(view) for view in views]})
-        return
-    for view in views:
-        render.say(f"worker {clean(view.profile.name)} {standing(view)}")
+    def tell_each() -> None:
+        for view in views:
+            render.say(cut(f"worker {clean(view.profile.name)} {standing(view)}", WIDTH))
+
+    out.write(workers_result(views, tell_each))
 
 
 def standing(view: WorkerView) -> str:
@@ -123,9 +134,8 @@ def standing(view: WorkerView) -> str:
     count = len(view.attempts)
     going_on = f"; {count} attempt{'s go' if count > 1 else ' goes'} on there" if count else ""
     if view.cordon is not None:
-        by = _by(view.cordon) if count else ""
         lost = " (it is lost)" if view.state.value == "LOST" else ""
-        return f"is {clean(view.cordon.told(empty=not count))}{lost}{going_on}{by}"
+        return f"is {_word(view.cordon, empty=not count)}{lost}{going_on}"
     match view.state.value:
         case "LOST":
             return "is lost: it gets work when it is back"
@@ -135,9 +145,12 @@ def standing(view: WorkerView) -> str:
             return "gets new work"
 
 
-def _by(cordon: Cordon) -> str:
-    """Until when what is there may finish."""
-    if not cordon.deadline_ms:
-        return ""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(cordon.deadline_ms / 1000))
-    return f", until {at} at the latest"
+def _word(cordon: Cordon, *, empty: bool) -> str:
+    """Who keeps it from work, and until when what is there may finish; the reason they know who just gave it."""
+    by = f" until {moment(cordon.deadline_ms)}" if cordon.deadline_ms and not empty else ""
+    return clean(replace(cordon, reason="").told(empty=empty)) + by
+
+
+def moment(at_ms: int) -> str:
+    """This moment by the clock of whoever reads it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))

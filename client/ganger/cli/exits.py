@@ -22,13 +22,14 @@ _NOT_ITS_OWN = frozenset(
     {"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE", "SKIPPED"}
 )  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
+PASSES_THROUGH = "ganger.passes_through"  # set in a context's `meta`: so is that of this command line
 
 
-def failure_of(command: str | None, code: int, env: Mapping[str, str]) -> int:
+def failure_of(command: str | None, code: int, env: Mapping[str, str], *, passes_through: bool) -> int:
     """The code for a failure of this command: `code`, unless its codes say something else."""
     if command == "plan":
         return NO_PLAN
-    return own_failure(env) if command in PASS_THROUGH else code
+    return own_failure(env) if command in PASS_THROUGH or passes_through else code
 
 
 def own_failure(env: Mapping[str, str]) -> int:
@@ -45,6 +46,13 @@ def task_code(task: Task, env: Mapping[str, str]) -> int:
     if outcome is None or outcome.exit_code is None or outcome.kind in _NOT_ITS_OWN:
         return OK if task.state == "SUCCEEDED" else own_failure(env)
     return outcome.exit_code
+
+
+def code_after(task: Task, signal: int | None, env: Mapping[str, str]) -> int:
+    """The code of a task that got this signal from us: what it made of it, or what stands for the signal."""
+    if signal is None or task.state != "CANCELLED":
+        return task_code(task, env)
+    return (task.outcome.exit_code if task.outcome else None) or 128 + signal
 
 
 def highest(tasks: Iterable[Task], env: Mapping[str, str]) -> int:

@@ -9,8 +9,10 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, choose
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.render import document, note, say
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.output import Output, told
+from ganger.render import note, say
 
 if TYPE_CHECKING:
     from ganger_core.domain.task import Task
@@ -18,35 +20,34 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
-    app.command("hold", short_help="keep tasks from starting", epilog="Example: ganger hold 41,42")(hold)
-    app.command("release", short_help="let held tasks start", epilog="Example: ganger release 41,42")(release)
+    shows = with_output(["id", "label", "held", "in_force"])
+    app.command("hold", short_help="keep tasks from starting", epilog="Example: ganger hold 41,42")(
+        shows(hold)
+    )
+    app.command("release", short_help="let held tasks start", epilog="Example: ganger release 41,42")(
+        shows(release)
+    )
 
 
-def hold(
-    context: typer.Context, ids: IdsArgument, label: LabelsOption, output: OutputOption = Output.TABLE
-) -> None:
+def hold(context: typer.Context, ids: IdsArgument, label: LabelsOption, *, out: Output) -> None:
     """Hold tasks: one that waits does not start before `ganger release`. It keeps its place in the queue.
 
     Of an array, nothing more begins; what runs goes on. A task that has been given to a worker cannot be held.
 
     A name, or how it begins, stands for what goes on of that name; -l and all for what waits and for arrays.
     """
-    _set_held(context, ids, label, output, held=True)
+    _set_held(context, ids, label, out, held=True)
 
 
-def release(
-    context: typer.Context, ids: IdsArgument, label: LabelsOption, output: OutputOption = Output.TABLE
-) -> None:
+def release(context: typer.Context, ids: IdsArgument, label: LabelsOption, *, out: Output) -> None:
     """Release held tasks: they start as soon as it is their turn.
 
     A name, or how it begins, stands for what goes on of that name; -l and all for what is held.
     """
-    _set_held(context, ids, label, output, held=False)
+    _set_held(context, ids, label, out, held=False)
 
 
-def _set_held(
-    context: typer.Context, ids: list[str], label: list[str], output: Output, *, held: bool
-) -> None:
+def _set_held(context: typer.Context, ids: list[str], label: list[str], out: Output, *, held: bool) -> None:
     from ganger_core.domain.errors import Conflict, NotFound
 
     changed: dict[int, bool] = {}
@@ -64,15 +65,19 @@ def _set_held(
                 refused = True
     if labels and not changed and not refused:
         note(f"nothing of it is to be {'held' if held else 'released'}")
-    if output is Output.JSON:
-        document({"tasks": [{"id": each, "held": held, "in_force": done} for each, done in changed.items()]})
-    else:
+
+    def tell_each() -> None:
         for task_id, in_force in changed.items():
             say(f"task {labels[task_id]} is {'held' if held else 'released'}")
             if not in_force:
                 note(
                     f"task {labels[task_id]}: a worker that cannot be reached may still start what it was given"
                 )
+
+    documents = [
+        {"id": each, "label": labels[each], "held": held, "in_force": done} for each, done in changed.items()
+    ]
+    out.write(told("tasks", documents, tell_each, name="label"))
     raise typer.Exit(exits.REFUSED if refused else exits.OK)
 
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganger.cli.session import Output
-from ganger.render import document, note, say, show_table
+from ganger.cli.task_options import hint_without_workers
+from ganger.output import Output, told
+from ganger.render import note, say, show_table
 
 if TYPE_CHECKING:
     from ganger.client import Client
     from ganger.jobfile.job import Entry, Job
 
+KEYS = ("id", "name", "elements")  # of a document of what is queued
 SUFFIXES = (".yaml", ".yml", ".toml")
 MOST_LINES = 20  # of what was queued; more is told in one
 STDIN = "-"
@@ -74,9 +76,7 @@ def begin(paths: Sequence[str], run_id: str = "") -> tuple[list[Job], str]:
     return jobs, run_id or run_id_of(moment, secrets.token_hex(4), jobs)
 
 
-def submit_jobs(
-    client: Client, paths: Sequence[str], jobs: Sequence[Job], run_id: str, output: Output, *, quiet: bool
-) -> None:
+def submit_jobs(client: Client, paths: Sequence[str], jobs: Sequence[Job], run_id: str, out: Output) -> None:
     """Hand them in and say what is queued. When that fails in the middle, say so, and how to go on."""
     from ganger.jobfile.submission import hand_in
 
@@ -89,19 +89,19 @@ def submit_jobs(
     finally:
         if not complete:
             _tell_how_to_go_on(paths, queued, sum(len(job.entries) for job in jobs), run_id)
-    if quiet:
-        say("\n".join(str(task_id) for _, task_id in queued))
-    elif output is Output.JSON:
-        tasks = [
-            {"id": task_id, "name": entry.spec.name, "elements": entry.count if entry.array else None}
-            for entry, task_id in queued
-        ]
-        document({"run_id": run_id, "tasks": tasks})
-    else:
+
+    def tell() -> None:
         _say_queued(queued)
         ids = _ids(queued)
         note(f"  ganger ls {ids}     ganger wait {ids}     ganger cancel {ids}")
         note(f"  run {run_id}")
+        hint_without_workers(client)
+
+    documents = [
+        {"id": task_id, "name": entry.spec.name, "elements": entry.count if entry.array else None}
+        for entry, task_id in queued
+    ]
+    out.write(told("tasks", documents, tell, whole={"run_id": run_id, "tasks": documents}))
 
 
 def _say_queued(queued: Sequence[tuple[Entry, int]]) -> None:

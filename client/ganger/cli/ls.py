@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganger import render
+from ganger.cli import exits
+from ganger.cli.completing import complete_ids, complete_states
 from ganger.cli.labels import LabelsOption, read_labels
 from ganger.cli.named import named_ids
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.layout import NOTHING, Column, clean, cpus, duration, size
+from ganger.cli.output_options import with_list_output
+from ganger.cli.session import session_of
+from ganger.cli.task_table import task_result
+from ganger.output import Form, Output, Result, lines_of
 
 if TYPE_CHECKING:
     from ganger.calls import TaskRow
     from ganger.client import Client
     from ganger_core.domain.array import Array
     from ganger_core.domain.states import TaskState
-    from ganger_core.domain.task import Task
 
 FINISHED_SHOWN = 20
+QUEUED_SHOWN = 200  # of what waits; there may be a hundred thousand
 WAITING_SHOWN = 20  # of an array, which may have a million
 RUNNING_SHOWN = 200  # of an array
-
-COLUMNS = (
-    Column("ID", right=True),
-    Column("NAME", least=10),
-    Column("STATE", paint=render.state_colour),
-    Column("PRI", right=True),
-    Column("CPU", right=True),
-    Column("MEM", right=True),
-    Column("TIME", right=True),
-    Column("WORKER", least=8),
-    Column("REASON", least=20),
-)
+WATCH_EVERY_S = 1.0
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("ls", short_help="list tasks", epilog="Example: ganger ls -s running,pending")(ls)
+    app.command("ls", short_help="list tasks", epilog="Example: ganger ls -s running,pending")(
+        with_list_output(ls)
+    )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which tasks are asked for: nothing given stands for all that go on and the newest that are over."""
+
+    ids: Sequence[str] = ()
+    states: Sequence[TaskState] = ()
+    everything: bool = False
+    since_ms: int = 0
+    limit: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    name_prefix: str = ""
+
+    def of(self, rows: Iterable[TaskRow]) -> Iterator[TaskRow]:
+        """Those of these rows, newest first, that are new enough."""
+        new = itertools.takewhile(lambda row: row.task.submitted_ms >= self.since_ms, rows)
+        return itertools.islice(new, self.limit)
 
 
 def ls(
@@ -48,65 +65,126 @@ def ls(
     label: LabelsOption,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these, such as 42 or a name; of an array its elements.", metavar="ID..."),
+        typer.Argument(
+            help="Only these, such as 42 or a name; of an array its elements.",
+            metavar="ID...",
+            autocompletion=complete_ids,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="All tasks, however old.")] = False,
     state: Annotated[
         str,
-        typer.Option("-s", "--state", help="Only these states, such as running,failed.", metavar="STATE,..."),
+        typer.Option(
+            "-s",
+            "--state",
+            help="Only these states, such as running,failed.",
+            metavar="STATE,...",
+            autocompletion=complete_states,
+        ),
     ] = "",
     name: Annotated[
         str, typer.Option("-n", "--name", help="Only those whose name begins like this.", metavar="TEXT")
     ] = "",
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    since: Annotated[
+        str, typer.Option(help="Only what was submitted in this time, such as 2h.", metavar="DURATION")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many, the newest.", metavar="NUMBER", min=1)
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("-w", "--watch", help="Show the list again every second, until Ctrl-C.")
+    ] = False,
+    *,
+    out: Output,
 ) -> None:
     """List tasks, the newest first: all that go on, and the newest 20 that are over; with -s, -l or -n all that fit.
 
     An array is one row; with its id, its elements are listed. TIME is how long a task has run; REASON is why it
     waits or how it ended, and of an array how far it is: done are the elements that are over, however they ended.
     """
-    from ganger_core.domain.selection import Selection
+    from ganger_core.domain.errors import Invalid
+    from ganger_core.domain.parse import parse_duration
 
+    if watch and not (out.is_for_people and render.stdout_is_terminal()):
+        raise Invalid("-w redraws a terminal, and stdout is none or -o names another form: leave -w out")
+    ago_s = parse_duration(since, "--since") if since else None
+    labels = tuple(read_labels("-l", label).items())
+    asked = Wanted(tuple(ids or ()), tuple(_read_states(state)), everything, 0, limit, labels, name)
     with session_of(context).client() as client:
-        states, labels = _read_states(state), read_labels("-l", label)
-        if ids:
-            rows, hint = _named(client, ids, states, everything)
-            chosen = Selection(tuple(labels.items()), name_prefix=name)
-            rows = [row for row in rows if chosen.fits(row.task.spec)]
-        elif state or everything or labels or name:
-            rows, hint = list(client.tasks(states or None, labels=labels, name_prefix=name)), ""
-        else:
-            rows, hint = _recent(client)
-    if quiet:
-        for row in rows:
-            render.say(row.task.label)
-    elif output is Output.JSON:
-        from ganger.documents import task_document
-
-        render.document({"tasks": [task_document(row.task, row.worker_name) for row in rows]})
-    else:
+        if watch:
+            _watch(client, asked, ago_s, out)
         now_ms = time.time_ns() // 1_000_000
-        render.show_table(COLUMNS, [_cells(row, now_ms) for row in rows])
-        if not rows:
-            render.note(
-                "no tasks yet: ganger run -- echo hello"
-                if not (state or ids or labels or name)
-                else "no such tasks"
-            )
+        asked = dataclasses.replace(asked, since_ms=_since_ms(ago_s, now_ms))
+        rows, hint = find(client, asked)
+    out.write(_result(rows, now_ms))
+    if out.is_for_people and not rows:
+        anything = asked == Wanted()
+        render.note("no tasks yet: ganger run -- echo hello" if anything else "no such tasks")
     if hint:
         render.note(hint)
 
 
+def _since_ms(ago_s: float | None, now_ms: int) -> int:
+    return 0 if ago_s is None else max(0, now_ms - round(ago_s * 1000))
+
+
+def _result(rows: Sequence[TaskRow], now_ms: int) -> Result[TaskRow]:
+    from ganger.documents import task_document
+
+    return task_result(rows, lambda row: task_document(row.task, row.worker_name), now_ms)
+
+
+def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> None:
+    """Draw the list again and again, until Ctrl-C ends the command: first what runs, for not all may have room."""
+    from ganger.screen import Screen
+
+    screen, pause = Screen(), threading.Event()
+    try:
+        while True:
+            now_ms = time.time_ns() // 1_000_000
+            rows, _ = find(client, dataclasses.replace(wanted, since_ms=_since_ms(ago_s, now_ms)))
+            rows.sort(key=lambda row: (row.task.is_final, row.task.state == "PENDING"))
+            width = render.width() if out.form is Form.TABLE else None
+            head = f"{len(rows)} tasks at {time.strftime('%H:%M:%S', time.localtime(now_ms / 1000))}; Ctrl-C ends this"
+            screen.draw([head, "", *lines_of(_result(rows, now_ms), out, width)])
+            pause.wait(WATCH_EVERY_S)
+    except KeyboardInterrupt:
+        raise typer.Exit(exits.INTERRUPTED) from None
+
+
+def find(client: Client, wanted: Wanted) -> tuple[list[TaskRow], str]:
+    """The rows asked for, and what to say of others that were left out."""
+    from ganger_core.domain.selection import Selection
+
+    if wanted.ids:
+        chosen = Selection(wanted.labels, name_prefix=wanted.name_prefix)
+        rows, hint = _named(client, wanted.ids, wanted.states, wanted.everything)
+        return list(wanted.of(row for row in rows if chosen.fits(row.task.spec))), hint
+    if wanted == Wanted():
+        return _recent(client)
+    found = client.tasks(
+        wanted.states or None,
+        labels=dict(wanted.labels),
+        name_prefix=wanted.name_prefix,
+        limit=wanted.limit,
+    )
+    return list(wanted.of(found)), ""
+
+
 def _recent(client: Client) -> tuple[list[TaskRow], str]:
-    """What goes on and the newest that are over; what to say of older ones that were left out."""
+    """What goes on and the newest that are over; what to say of others that were left out."""
     from ganger_core.domain.states import TASK_FINAL, TaskState
 
-    live = list(client.tasks([state for state in TaskState if state not in TASK_FINAL]))
+    waits = list(client.tasks([TaskState.PENDING], limit=QUEUED_SHOWN + 1))
+    goes_on = [state for state in TaskState if state not in TASK_FINAL and state is not TaskState.PENDING]
     over = list(client.tasks(sorted(TASK_FINAL), limit=FINISHED_SHOWN + 1))
-    rows = {row.task.id: row for row in (*live, *over[:FINISHED_SHOWN])}
-    hint = "older tasks that are over are not shown: ganger ls --all, or ganger ls -s failed"
-    return _newest_first(rows.values()), hint if len(over) > FINISHED_SHOWN else ""
+    shown = (*client.tasks(goes_on), *waits[:QUEUED_SHOWN], *over[:FINISHED_SHOWN])
+    hints = []
+    if len(waits) > QUEUED_SHOWN:
+        hints.append(f"the newest {QUEUED_SHOWN} that wait are shown: ganger ls -s pending lists all of them")
+    if len(over) > FINISHED_SHOWN:
+        hints.append("older tasks that are over are not shown: ganger ls --all, or ganger ls -s failed")
+    return _newest_first({row.task.id: row for row in shown}.values()), "\n".join(hints)
 
 
 def _named(
@@ -165,38 +243,3 @@ def _read_states(text: str) -> list[TaskState]:
     if unknown:
         raise Invalid(f"-s {unknown[0].lower()}: no such state; there are {', '.join(known).lower()}")
     return [TaskState(name) for name in names]
-
-
-def _cells(row: TaskRow, now_ms: int) -> list[str]:
-    task, spec = row.task, row.task.spec
-    return [
-        task.label,
-        clean(spec.name or " ".join(spec.command)),
-        task.state.value,
-        str(spec.priority),
-        cpus(spec.resources.cpu_milli),
-        size(spec.resources.memory_bytes),
-        ran_for(task, now_ms),
-        clean(row.worker_name) or NOTHING,
-        clean(short_reason(task)),
-    ]
-
-
-def ran_for(task: Task, now_ms: int) -> str:
-    """How long the task ran or has been running; a dash before it started."""
-    if not task.started_ms:
-        return NOTHING
-    return duration(((task.finished_ms or now_ms) - task.started_ms) / 1000)
-
-
-def short_reason(task: Task) -> str:
-    """Why the task waits or how it ended, short enough for a table."""
-    from ganger.wording import describe_counts, short_end
-
-    outcome = task.outcome
-    if task.array is not None:
-        waits = f": {task.reason}" if task.reason and task.state == "PENDING" else ""
-        return describe_counts(task.array) + waits
-    if outcome is None or not task.is_final:
-        return task.reason
-    return short_end(outcome)

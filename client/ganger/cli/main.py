@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,10 @@ from ganger.cli import (
     apply,
     backup,
     cancel,
+    completion,
+    cp,
     dev,
+    doctor,
     exits,
     hold,
     logs,
@@ -23,19 +27,25 @@ from ganger.cli import (
     master,
     plan,
     planner,
+    progress,
     restore,
     retry,
     run,
     schema,
+    shim,
     show,
     submit,
     update,
     version,
     wait,
+    why,
     worker,
 )
 from ganger.cli.failure import explain, tell, tell_crash
+from ganger.cli.forwarding import plain_interrupts
+from ganger.cli.helping import EXAMPLE, Verb
 from ganger.cli.session import Session
+from ganger.render import width
 
 SECTIONS = {
     "Start here": ("dev",),
@@ -43,9 +53,13 @@ SECTIONS = {
         "run",
         "submit",
         "apply",
+        "plan",
         "ls",
         "show",
+        "why",
         "logs",
+        "cp",
+        "progress",
         "wait",
         "cancel",
         "hold",
@@ -55,6 +69,7 @@ SECTIONS = {
     ),
     "Daemons": (
         "worker ls",
+        "worker show",
         "worker start",
         "worker cordon",
         "worker drain",
@@ -65,9 +80,9 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("schema job", "version"),
+    "More": ("schema job", "doctor", "shim install", "shim uninstall", "completion", "version"),
 }
-EXAMPLE = "Example: "  # how the epilog of each command begins
+LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
 
 class Root(TyperGroup):
@@ -79,8 +94,10 @@ class Root(TyperGroup):
             with formatter.section(title):
                 for name in names:
                     command = _find(self, ctx, name)
-                    example = (command.epilog or "").removeprefix(EXAMPLE)
-                    formatter.write(f"  {name:<14} {command.get_short_help_str(40):<34}  {example}\n")
+                    example = "  " + (command.epilog or "").removeprefix(EXAMPLE)
+                    line = f"  {name:<14} {command.get_short_help_str(40):<34}"
+                    fits = formatter.width >= LONGEST_LINE
+                    formatter.write((line + example * fits).rstrip() + "\n")
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -92,7 +109,8 @@ class Root(TyperGroup):
 
         code = exits.REFUSED
         try:
-            return super().invoke(ctx)
+            with plain_interrupts():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
             raise
         except GangerError as error:
@@ -108,7 +126,8 @@ class Root(TyperGroup):
             code = exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the process ends here, and a traceback helps nobody unasked
             tell_crash(error)
-        raise typer.Exit(exits.failure_of(ctx.invoked_subcommand, code, os.environ))
+        passes = bool(ctx.meta.get(exits.PASSES_THROUGH))
+        raise typer.Exit(exits.failure_of(ctx.invoked_subcommand, code, os.environ, passes_through=passes))
 
 
 def _find(group: Any, ctx: Any, name: str) -> Any:
@@ -132,6 +151,7 @@ app = typer.Typer(
     cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Runs tasks on your own machines. First `ganger dev`; then, in another terminal, the examples below.",
 )
@@ -156,18 +176,33 @@ def root(
 
 
 for verb in (
-    dev, run, submit, apply, plan, ls, show, logs, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, schema, version,
+    dev, run, submit, apply, plan, ls, show, why, logs, cp, progress, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, schema, doctor, shim, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
+for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):
+    for registered in described.registered_commands:
+        if registered.cls is None or not issubclass(registered.cls, Verb):
+            registered.cls = Verb
+
+
+@functools.cache
+def _command() -> Any:
+    """The root command, made once in a process."""
+    return typer.main.get_command(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line and exit with its code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = typer.main.get_command(app)
+    if completion.VARIABLE in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
-        code = command.main(arguments or ["--help"], prog_name="ganger", standalone_mode=False)
+        code = _command().main(
+            arguments or ["--help"], prog_name="ganger", standalone_mode=False, terminal_width=width()
+        )
     except TyperException as error:
         _tell_usage(error)
         code = error.exit_code

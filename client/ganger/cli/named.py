@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganger.cli.completing import complete_ids
 from ganger.cli.ids import IDS, parse_ids
 from ganger.cli.labels import LabelsOption, read_labels
 from ganger.render import can_ask, confirmed, note
@@ -33,6 +34,7 @@ IdsArgument = Annotated[
         metavar="ID...",
         default_factory=list,
         show_default=False,
+        autocompletion=complete_ids,
     ),
 ]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]

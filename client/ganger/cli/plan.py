@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from ganger.cli import exits
 from ganger.cli.job_files import FilesOption, read_jobs
 from ganger.cli.named import Choice, IdsArgument, choose
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.render import document, note, say, show_table
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.output import Output, told
+from ganger.render import note, say, show_table
 
 if TYPE_CHECKING:
     from ganger_core.domain.forecast import Demand, Forecast, Outlook
     from ganger_core.domain.task import TaskSpec
 
+KEYS = (
+    "name", "cpu_milli", "memory_bytes", "count", "prospect", "starts", "workers", "ahead", "reason",
+)  # fmt: skip
 MOST_SHARES = 3  # workers named in a row
 MOST_REASONS = 20
 MOST_NAMES = 5  # of tasks with the same reason
@@ -31,12 +36,10 @@ def add_to(app: typer.Typer) -> None:
         "plan",
         short_help="what would start now, where, why",
         epilog="Example: ganger plan -f job.yaml",
-    )(plan)
+    )(with_output(KEYS)(plan))
 
 
-def plan(
-    context: typer.Context, ids: IdsArgument, file: FilesOption, output: OutputOption = Output.TABLE
-) -> None:
+def plan(context: typer.Context, ids: IdsArgument, file: FilesOption, *, out: Output) -> None:
     """Say what would start now if a job file were submitted, or why a task waits; nothing changes.
 
     The master's own planner is asked, with what is free and what waits at this moment.
@@ -56,11 +59,13 @@ def plan(
             named = [(f"{called} ({spec.name})" if spec.name else called, spec) for called, spec in named]
             forecasts = [client.plan(task_id) for task_id in chosen]
     outlooks = [outlook for forecast in forecasts for outlook in forecast.outlooks]
-    if output is Output.JSON:
-        _say_document(named, forecasts, outlooks)
-    else:
+
+    def tell() -> None:
         _show(named, outlooks)
         _say_planned(forecasts)
+
+    documents = _documents(named, outlooks)
+    out.write(told("tasks", documents, tell, name="name", whole=_whole(documents, forecasts[-1])))
     raise typer.Exit(_code(outlooks))
 
 
@@ -141,11 +146,8 @@ def _now(outlook: Outlook) -> str:
         where = ", ".join(said[:MOST_SHARES]) + (f" and {more} more" if more > 0 else "")
         part = f"{outlook.starts} start" if outlook.count > 1 else "starts"
         return f"{part} on {where}"
-    from ganger_core.domain.forecast import MOST_AHEAD
-
     if outlook.prospect == "BEHIND":
-        or_more = " or more" * (outlook.ahead >= MOST_AHEAD)
-        several = f"{outlook.ahead}{or_more} others" if outlook.ahead != 1 else "another one"
+        several = f"{outlook.ahead} others" if outlook.ahead != 1 else "another one"
         return f"waits behind {several}"
     return {"LATER": "waits", "NO_ROOM": "waits: no room", "NEVER": "never"}[outlook.prospect]
 
@@ -162,10 +164,8 @@ def _say_planned(forecasts: Sequence[Forecast]) -> None:
             note(f"not by the planner: {forecast.why_not_planner}")
 
 
-def _say_document(
-    named: Sequence[tuple[str, TaskSpec]], forecasts: Sequence[Forecast], outlooks: Sequence[Outlook]
-) -> None:
-    tasks: list[dict[str, Any]] = [
+def _documents(named: Sequence[tuple[str, TaskSpec]], outlooks: Sequence[Outlook]) -> list[dict[str, object]]:
+    return [
         {
             "name": name,
             "cpu_milli": spec.resources.cpu_milli,
@@ -179,14 +179,14 @@ def _say_document(
         }
         for (name, spec), outlook in zip(named, outlooks, strict=True)
     ]
-    last = forecasts[-1]
-    document(
-        {
-            "tasks": tasks,
-            "planned_by": last.planned_by or None,
-            "why_not_planner": last.why_not_planner or None,
-            "stage": last.stage or None,
-            "plan_ms": round(last.plan_ms, 3),
-            "workers": last.workers,
-        }
-    )
+
+
+def _whole(documents: Sequence[dict[str, object]], last: Forecast) -> dict[str, object]:
+    return {
+        "tasks": documents,
+        "planned_by": last.planned_by or None,
+        "why_not_planner": last.why_not_planner or None,
+        "stage": last.stage or None,
+        "plan_ms": round(last.plan_ms, 3),
+        "workers": last.workers,
+    }

@@ -10,9 +10,11 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
 from ganger.cli.task_options import After, read_after
-from ganger.render import document, note, say
+from ganger.output import Output, told
+from ganger.render import note, say
 
 if TYPE_CHECKING:
     from ganger.client import Client
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("retry", short_help="queue again what failed", epilog="Example: ganger retry 42")(retry)
+    app.command("retry", short_help="queue again what failed", epilog="Example: ganger retry 42")(
+        with_output(["id", "retry_of"])(retry)
+    )
 
 
 def retry(
@@ -32,8 +36,8 @@ def retry(
         bool, typer.Option("--failed", help="What failed, timed out, expired or was skipped: the default.")
     ] = False,
     cancelled: Annotated[bool, typer.Option("--cancelled", help="Also what was cancelled.")] = False,
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    *,
+    out: Output,
 ) -> None:
     """Queue again what failed, timed out, expired or was skipped: tasks as tasks, elements of an array as an array.
 
@@ -47,7 +51,7 @@ def retry(
     from ganger_core.domain.errors import Conflict, Invalid, NotFound
     from ganger_core.domain.states import TaskState
 
-    again: dict[int, str] = {}
+    again: dict[int, tuple[int, str]] = {}
     refused = False
     with session_of(context).client() as client:
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
@@ -56,18 +60,20 @@ def retry(
         for task_id, indices in by_array(chosen).items():
             try:
                 new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted)
-                again[new_id] = _said(client, new_id, task_id)
+                again[new_id] = task_id, _said(client, new_id, task_id)
             except (Conflict, Invalid, NotFound) as error:
                 tell(explain(error))
                 refused = True
-    if output is Output.JSON:
-        document({"task_ids": list(again)})
-    else:
-        for new_id, said in again.items():
-            say(str(new_id) if quiet else said)
-        if again and not quiet:
+
+    def tell_each() -> None:
+        for _, said in again.values():
+            say(said)
+        if again:
             newest = max(again)
             note(f"  ganger ls {newest}     ganger wait {newest}     ganger cancel {newest}")
+
+    documents = [{"id": new_id, "retry_of": task_id} for new_id, (task_id, _) in again.items()]
+    out.write(told("tasks", documents, tell_each, whole={"task_ids": list(again)}))
     raise typer.Exit(exits.REFUSED if refused else exits.OK)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING
 
 import typer
 
 from ganger.cli import exits
 from ganger.cli.failure import tell
+from ganger.cli.forwarding import Forwarding, plain_interrupts
 from ganger.cli.session import session_of
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
-from ganger.render import note, raw
+from ganger.render import TaskOutput, note
 
 if TYPE_CHECKING:
     from ganger.client import Client
     from ganger_core.domain.task import Task
 
-CANCEL_WITHIN_S = 2.0  # a second Ctrl-C within this time cancels the task
 EXPLAIN_AFTER_S = 3.0  # a task that has not been placed by then is waiting for something worth telling
 
 
@@ -38,29 +37,31 @@ def run(
 ) -> None:
     """Run a command as a task: its output comes here as it is written, and its exit code is this command's.
 
-    Ctrl-C leaves the task running; a second Ctrl-C within 2 seconds cancels it. The exit code is 124 when the
-    task ran longer than its --time; 125 (or GANGER_EXIT_ERROR) is Ganger's own: the task was cancelled or lost or
-    never started, or no master answered.
+    Ctrl-C goes to the task, as SIGINT, and SIGTERM as that; a second one kills it. This command goes on until the
+    task is over, and exits with the task's own code, or 130 (143). `ganger submit` is for what shall go on without you.
+    The exit code is 124 when the task ran longer than its --time; 125 (or GANGER_EXIT_ERROR) is Ganger's own: the
+    task was cancelled by somebody else or lost or never started, or no master answered.
     """
     with session_of(context).client() as client:
-        task_id = asked.submit(client)
         try:
-            if not hint_without_workers(client):
-                _explain_waiting(client, task_id)
-            _stream(client, task_id)
-            task = client.wait([task_id])[0]
+            with plain_interrupts():
+                task_id = asked.submit(client)
         except KeyboardInterrupt:
-            raise typer.Exit(_detach(client, task_id)) from None
-        except RuntimeError as error:
-            # A Ctrl-C inside a wait of gRPC can come out as the wait's own failure to give its lock back.
-            if not isinstance(error.__context__, KeyboardInterrupt):
-                raise
-            raise typer.Exit(_detach(client, task_id)) from None
+            note("\ninterrupted while the task was handed in: it may be queued all the same: ganger ls")
+            raise typer.Exit(exits.INTERRUPTED) from None
+        try:
+            with plain_interrupts(), Forwarding(client, task_id) as signals:
+                if not hint_without_workers(client):
+                    _explain_waiting(client, task_id)
+                _stream(client, task_id)
+                task = client.wait([task_id])[0]
+        except KeyboardInterrupt:
+            raise typer.Exit(_leave(task_id)) from None
         except BrokenPipeError:
             tell(f"the reader of the output is gone; task {task_id} goes on: ganger logs -f {task_id}")
             raise
     _tell_end(task)
-    raise typer.Exit(exits.task_code(task, os.environ))
+    raise typer.Exit(exits.code_after(task, signals.first, os.environ))
 
 
 def _explain_waiting(client: Client, task_id: int) -> None:
@@ -80,26 +81,19 @@ def _explain_waiting(client: Client, task_id: int) -> None:
 
 
 def _stream(client: Client, task_id: int) -> None:
-    attempt = 0
+    attempt, output = 0, TaskOutput()
     for chunk in client.logs(task_id, follow=True):
         if attempt not in (0, chunk.ref.token):
             note(f"task {task_id} was started again: attempt {chunk.ref.token}")
         attempt = chunk.ref.token
-        raw(chunk.data, error=chunk.stream == "STDERR")
+        output.write(chunk.data, error=chunk.stream == "STDERR")
+    output.end()
 
 
-def _detach(client: Client, task_id: int) -> int:
-    """Leave the task running, or cancel it on a second Ctrl-C; returns the exit code."""
-    try:  # from here on a Ctrl-C is the second one
-        note(
-            f"\ndetached: task {task_id} goes on. Ctrl-C again within {CANCEL_WITHIN_S:g} s cancels it; later:"
-            f"\n  ganger logs -f {task_id}     ganger wait {task_id}     ganger cancel {task_id}"
-        )
-        threading.Event().wait(CANCEL_WITHIN_S)
-    except KeyboardInterrupt:
-        state = client.cancel(task_id, "Ctrl-C in ganger run")
-        note(f"task {task_id} is {'cancelled' if state == 'CANCELLED' else 'being cancelled'}")
-    return exits.own_failure(os.environ)
+def _leave(task_id: int) -> int:
+    """Say how to go on with a task whose end is not waited for; returns the exit code."""
+    note(f"\nnot waiting for the end of task {task_id}: ganger wait {task_id}     ganger logs -f {task_id}")
+    return exits.INTERRUPTED
 
 
 def _tell_end(task: Task) -> None:

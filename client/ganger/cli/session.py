@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -20,25 +19,12 @@ class Session:
     address: str = ""
     token_file: str = ""
 
-    def client(self) -> Client:
-        """A client of that master."""
-        from ganger.client import Client
+    def client(self, patience_s: float | None = None) -> Client:
+        """A client of that master, with the usual patience unless another is named."""
+        from ganger.client import PATIENCE_S, Client
 
-        return Client(self.address, self.token_file, self.state_dir or None)
-
-
-class Output(StrEnum):
-    """How a command writes its result."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-OutputOption = Annotated[
-    Output,
-    typer.Option("-o", "--output", help="How to write the result; json is versioned.", show_default=False),
-]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Write ids only, one per line.")]
+        patience_s = PATIENCE_S if patience_s is None else patience_s
+        return Client(self.address, self.token_file, self.state_dir or None, patience_s=patience_s)
 
 
 def session_of(context: typer.Context) -> Session:

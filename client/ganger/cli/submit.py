@@ -10,22 +10,25 @@ from ganger.cli.array_options import (
     FromJson,
     MaxFails,
     MaxParallel,
-    read_array,
 )
 from ganger.cli.job_files import is_job_file
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.cli.submit_script import Submission, SubmitCommand, is_behind_dashes, read_submission
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
-from ganger.render import document, note, say
+from ganger.output import Output, told
+from ganger.render import note, say
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "submit",
+        cls=SubmitCommand,
         short_help="queue a command, print its id",
         epilog="Example: ganger submit -n prep -m 8GiB -- ./prep.sh",
         context_settings=COMMAND_LAST,
-    )(asks_for_task(submit))
+    )(asks_for_task(with_output(["id", "elements"])(submit)))
 
 
 def submit(
@@ -36,47 +39,53 @@ def submit(
     from_json: FromJson = None,
     max_parallel: MaxParallel = None,
     max_fails: MaxFails = None,
-    output: OutputOption = Output.TABLE,
-    quiet: QuietOption = False,
+    *,
+    out: Output,
 ) -> None:
     """Queue a command as a task and print its id; the task is on the master's disk when this returns.
 
     With --array, --each-line or --from-json it is queued many times, as the elements of an array. An element
     finds its index in GANGER_ARRAY_INDEX, and its line or value in GANGER_ARRAY_ITEM; people call it 42.7.
 
+    A script here that has #SBATCH or #GANGER lines at its head is read now, with the options in them; those
+    given here stand above. Behind -- it is a command as any other.
+
     A job file as the only word (job.yaml, job.toml) is read, and what it describes is queued: see `ganger apply`.
     """
-    if is_job_file(asked.command):
+    if is_job_file(asked.command) and not is_behind_dashes(context):
         from ganger.cli.submit_file import submit_file
 
-        submit_file(context, asked.command[0], output, quiet=quiet)
+        submit_file(context, asked.command[0], out)
         return
-    wanted = read_array(array, each_line, from_json, max_parallel, max_fails)
+    array_options = {
+        "array": array,
+        "each_line": each_line,
+        "from_json": from_json,
+        "max_parallel": max_parallel,
+        "max_fails": max_fails,
+    }
+    wanted = read_submission(context, asked, array_options)
     with session_of(context).client() as client:
-        fields: dict[str, object] = {}
-        if wanted is None:
-            task_id = asked.submit(client)
-            said = f"task {task_id} is queued"
-        else:
-            from ganger.wording import describe_queued
+        task_id = wanted.hand_in(client)
 
-            task_id = client.submit_array(
-                asked.command,
-                wanted.indices,
-                items=wanted.items,
-                max_parallel=wanted.max_parallel,
-                max_fails=wanted.max_fails,
-                **asked.options(client),
-            )
-            fields["elements"] = len(wanted.indices)
-            said = describe_queued(task_id, len(wanted.indices), wanted.max_parallel)
-        if quiet:
-            say(str(task_id))
-            return
-        if output is Output.JSON:
-            document({"task_ids": [task_id], **fields})
-            return
-        say(said)
-        look = f"ganger logs -f {task_id}" if wanted is None else f"ganger ls {task_id}"
-        note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")
-        hint_without_workers(client)
+        def tell() -> None:
+            _tell(task_id, wanted)
+            hint_without_workers(client)
+
+        fields = {"elements": len(wanted.array.indices)} if wanted.array else {}
+        document = {"id": task_id, "elements": None, **fields}
+        out.write(told("tasks", [document], tell, whole={"task_ids": [task_id], **fields}))
+
+
+def _tell(task_id: int, wanted: Submission) -> None:
+    from ganger.wording import describe_queued
+
+    if wanted.without_effect:
+        note(f"of no effect here: {', '.join(wanted.without_effect)}")
+    array = wanted.array
+    if array is None:
+        say(f"task {task_id} is queued")
+    else:
+        say(describe_queued(task_id, len(array.indices), array.max_parallel))
+    look = f"ganger logs -f {task_id}" if array is None else f"ganger progress {task_id}"
+    note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import typer
 
 from ganger.cli.job_files import begin, submit_jobs
-from ganger.cli.session import Output, session_of
-from ganger.cli.task_options import hint_without_workers
+from ganger.cli.session import session_of
+from ganger.output import Output
 
-OF_THE_CALL = frozenset({"command", "output", "quiet"})
+OF_THE_CALL = frozenset({"command", "output", "quiet", "no_color"})
 
 
-def submit_file(context: typer.Context, path: str, output: Output, *, quiet: bool) -> None:
+def submit_file(context: typer.Context, path: str, out: Output) -> None:
     """Queue what the file describes. Raises `Invalid`, also for options that belong into the file."""
     from ganger_core.domain.errors import Invalid
 
@@ -22,6 +22,4 @@ def submit_file(context: typer.Context, path: str, output: Output, *, quiet: boo
             raise Invalid(f"--{option}: {path} is a job file, which says such things itself; write it there")
     jobs, run_id = begin([path])
     with session_of(context).client() as client:
-        submit_jobs(client, [path], jobs, run_id, output, quiet=quiet)
-        if output is Output.TABLE and not quiet:
-            hint_without_workers(client)
+        submit_jobs(client, [path], jobs, run_id, out)

@@ -82,6 +82,13 @@ LostPolicy = Annotated[
         metavar="POLICY",
     ),
 ]
+PublishPolicy = Annotated[
+    str,
+    typer.Option(
+        help="When what it leaves in $GANGER_OUTPUT_DIR is kept for you: on-success, always or never.",
+        metavar="POLICY",
+    ),
+]
 
 
 At = Annotated[
@@ -208,6 +215,7 @@ def _read(
     deadline: Deadline = "0",
     warn: Warn = "",
     on_dependency_failure: DependencyPolicy = "skip",
+    publish: PublishPolicy = "on-success",
 ) -> Asked:
     return Asked(
         command,
@@ -233,6 +241,7 @@ def _read(
             "deadline": deadline,
             "warn": warn,
             "on_dependency_failure": on_dependency_failure,
+            "publish": publish,
         },
         after,
     )
@@ -250,6 +259,20 @@ def read_after(client: Client, texts: Iterable[str]) -> list[Dependency]:
         wanted = dependency_kind(kind if colon else "ok")
         found.update((Dependency(each, wanted), None) for each in named_ids(client, [ids if colon else text]))
     return list(found)
+
+
+REPEATED = ("env", "label", "after")  # parameters that may be given several times
+
+
+def task_parameters() -> frozenset[str]:
+    """The names of the parameters that say something of a task, beside its command."""
+    return frozenset(inspect.signature(_read).parameters) - {"command"}
+
+
+def read_options(given: Mapping[str, Any]) -> TaskOptions:
+    """The options of a task but `after` where only these parameters of a command line are given. Raises `Invalid`."""
+    known = {name: value for name, value in given.items() if name in task_parameters()}
+    return _read(["true"], **{**{name: [] for name in REPEATED}, **known}).given
 
 
 def read_env(settings: Iterable[str], env: Mapping[str, str]) -> dict[str, str]:

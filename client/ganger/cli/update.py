@@ -10,15 +10,25 @@ import typer
 from ganger.cli import exits
 from ganger.cli.failure import explain, tell
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
-from ganger.cli.session import Output, OutputOption, session_of
-from ganger.render import document, note, say
+from ganger.cli.output_options import with_output
+from ganger.cli.session import session_of
+from ganger.output import Output, told
+from ganger.render import note, say
+
+_WORDS = {
+    "priority": "priority",
+    "time": "time",
+    "queue_timeout": "queue timeout",
+    "deadline": "deadline",
+    "max_parallel": "max parallel",
+}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(
         "update", short_help="change priority or limits", epilog="Example: ganger update 42 --priority 80"
-    )(update)
+    )(with_output(["id", "label", "in_force", *_WORDS])(update))
 
 
 def update(
@@ -60,7 +70,8 @@ def update(
             show_default=False,
         ),
     ] = None,
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Change tasks that are not over; of an array, all elements that are not.
 
@@ -90,10 +101,10 @@ def update(
             except (Conflict, NotFound) as error:
                 tell(explain(error))
                 refused = True
-    if output is Output.JSON:
-        document({"tasks": [{"id": each, **asked, "in_force": done} for each, done in changed.items()]})
-    else:
-        _say(changed, labels, asked)
+    documents = [
+        {"id": each, "label": labels[each], **given, "in_force": done} for each, done in changed.items()
+    ]
+    out.write(told("tasks", documents, lambda: _say(changed, labels, asked), name="label"))
     raise typer.Exit(exits.REFUSED if refused else exits.OK)
 
 
@@ -113,6 +124,3 @@ def _say(changed: dict[int, bool], labels: dict[int, str], asked: Mapping[str, o
                 f"task {labels[task_id]}: not yet in force: a worker that cannot be reached may still start "
                 "what it was given before"
             )
-
-
-_WORDS = {"priority": "priority", "time": "time", "queue_timeout": "queue timeout", "deadline": "deadline"}

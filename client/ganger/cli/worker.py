@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganger import render
-from ganger.cli import cordon
+from ganger.cli import cordon, worker_show
 from ganger.cli.daemons import PASS_ON, become
-from ganger.cli.session import Output, OutputOption, QuietOption, session_of
-from ganger.layout import NOTHING, WIDTH, Column, clean, cpus, cut, duration, size
+from ganger.cli.output_options import with_list_output, with_output
+from ganger.cli.session import session_of
+from ganger.layout import NOTHING, Column, clean, cpus, cut, duration, size
+from ganger.output import Output, Result, told
 
 if TYPE_CHECKING:
     from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.task import WorkerView
 
 COLUMNS = (
-    Column("NAME", least=8),
-    Column("STATE", paint=render.state_colour),
-    Column("CPU FREE", right=True),
-    Column("MEM FREE", right=True),
-    Column("SLOTS", right=True),
-    Column("TASKS", right=True),
-    Column("LOAD", right=True),
-    Column("SEEN", right=True),
-    Column("HOST", least=8),
+    Column("NAME", least=8, key="name"),
+    Column("STATE", paint=render.state_colour, key="state"),
+    Column("CPU FREE", right=True, key="free.cpu_milli"),
+    Column("MEM FREE", right=True, key="free.memory_bytes"),
+    Column("SLOTS", right=True, key="free.slots"),
+    Column("TASKS", right=True, key="tasks"),
+    Column("LOAD", right=True, key="usage.cpu_percent"),
+    Column("SEEN", right=True, key="heartbeat_age_s"),
+    Column("HOST", least=8, key="host"),
+    Column("ID", key="id", wide=True),
+    Column("GANGER", key="ganger", wide=True),
 )
 
 WHAT_FENCING_MEANS = (
@@ -39,7 +43,7 @@ WHAT_FENCING_MEANS = (
 def add_to(app: typer.Typer) -> None:
     """Add the verbs."""
     group = typer.Typer(help="Workers: the daemons that run tasks.", rich_markup_mode=None)
-    group.command("ls", short_help="list workers", epilog="Example: ganger worker ls")(ls)
+    group.command("ls", short_help="list workers", epilog="Example: ganger worker ls")(with_list_output(ls))
     group.command(
         "start",
         short_help="start a worker here",
@@ -47,33 +51,45 @@ def add_to(app: typer.Typer) -> None:
         context_settings=PASS_ON,
         add_help_option=False,
     )(start)
+    worker_show.add_to(group)
     cordon.add_to(group)
     group.command("fence", short_help="give up a lost worker", epilog="Example: ganger worker fence w1")(
-        fence
+        with_output(["worker", "attempts"])(fence)
     )
     app.add_typer(group, name="worker")
 
 
-def ls(context: typer.Context, output: OutputOption = Output.TABLE, quiet: QuietOption = False) -> None:
+def ls(context: typer.Context, *, out: Output) -> None:
     """List the workers by name: what each has free of what it offers, and when it was heard of last.
 
     Below them, who wants which of them to get no new work, and why.
     """
     with session_of(context).client() as client:
         workers = list(client.workers())
-    if quiet:
-        for worker in workers:
-            render.say(worker.profile.id)
-    elif output is Output.JSON:
-        from ganger.documents import worker_document
-
-        render.document({"workers": [worker_document(worker) for worker in workers]})
-    else:
-        render.show_table(COLUMNS, [_cells(worker) for worker in workers])
+    out.write(workers_result(workers))
+    if out.is_for_people:
         for line in _cordons(workers, time.time_ns() // 1_000_000):
             render.say(line)
         if not workers:
             render.note("no worker has registered yet: ganger worker start, or ganger dev")
+
+
+def workers_result(
+    workers: Sequence[WorkerView], tell: Callable[[], None] | None = None
+) -> Result[WorkerView]:
+    """These workers as a command's result: a table, unless `tell` says what people read."""
+    from ganger.documents import worker_document
+
+    return Result(
+        "workers",
+        workers,
+        worker_document,
+        lambda worker: worker.profile.id,
+        COLUMNS,
+        _cells,
+        {"tasks": lambda worker: len(worker.attempts)},
+        tell,
+    )
 
 
 def start(context: typer.Context) -> None:
@@ -85,7 +101,8 @@ def fence(
     context: typer.Context,
     worker: Annotated[str, typer.Argument(help="Its name or id.", metavar="WORKER")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    output: OutputOption = Output.TABLE,
+    *,
+    out: Output,
 ) -> None:
     """Declare a LOST worker's host dead, so that what waits for it goes on: elsewhere, or as failed.
 
@@ -98,18 +115,26 @@ def fence(
         raise Invalid(f"worker {clean(worker)} is not fenced: say --yes if its host is certainly dead")
     with session_of(context).client() as client:
         attempts = client.fence(worker)
-    if output is Output.JSON:
-        render.document({"worker": worker, "attempts": attempts})
-    else:
-        render.say(
-            f"worker {clean(worker)} is fenced: {attempts} attempt{'' if attempts == 1 else 's'} given up"
+    document = {"worker": worker, "attempts": attempts}
+    given_up = f"{attempts} attempt{'' if attempts == 1 else 's'} given up"
+    out.write(
+        told(
+            "workers",
+            [document],
+            lambda: render.say(f"worker {clean(worker)} is fenced: {given_up}"),
+            name="worker",
+            whole=document,
         )
+    )
 
 
 def _cordons(workers: Iterable[WorkerView], now_ms: int) -> list[str]:
     """A line for each worker that is to get no new work, with an empty one before them."""
     lines = [
-        cut(f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}", WIDTH - len(since))
+        cut(
+            f"{clean(w.profile.name)} is {clean(w.cordon.told(empty=not w.attempts))}",
+            render.width() - len(since),
+        )
         + since
         for w in workers
         if w.cordon is not None
@@ -139,4 +164,6 @@ def _cells(worker: WorkerView) -> list[str]:
         f"{worker.usage.cpu_percent:.0f}%",
         f"{duration(worker.heartbeat_age_s)} ago",
         clean(profile.host),
+        clean(profile.id),
+        clean(profile.version),
     ]

@@ -128,6 +128,7 @@ TASK: tuple[Key | Table, ...] = (
     Key("queueTimeout", TEXT, "Given up unless it starts within this time.", "queue_timeout"),
     Key("grace", TEXT, "From the signal that stops it to SIGKILL.", "grace"),
     Key("warn", TEXT, "A signal before its time is over, such as USR1@2m.", "warn"),
+    Key("publish", TEXT, "When its outputs are kept: on-success, always or never.", "publish"),
     Key("lostAfter", TEXT, "Its worker ends it when the master is out of reach for so long.", "lost_after"),
     Key("onWorkerLost", TEXT, "Then: requeue, wait, fail or by-age.", "on_worker_lost"),
 )

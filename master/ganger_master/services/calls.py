@@ -12,12 +12,14 @@ from ganger_core.domain import validate
 from ganger_core.domain.clock import Clock
 from ganger_core.domain.errors import NotFound
 from ganger_core.domain.principal import Principal
+from ganger_core.domain.published import Published
 from ganger_core.domain.task import Attempt, Task, TaskSpec
 from ganger_core.rpc.guard import current_call
 from ganger_master.changes import Request
 from ganger_master.disk import DiskGuard
 from ganger_master.engine import Engine
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.queue import TaskQueue
@@ -45,6 +47,7 @@ class ClientCalls:
         readers: Executor,
         clock: Clock,
         disk: DiskGuard,
+        outputs: OutputDesk,
         *,
         heartbeat_every_s: float,
     ) -> None:
@@ -58,6 +61,7 @@ class ClientCalls:
         self._readers = readers
         self._clock = clock
         self._disk = disk
+        self._outputs = outputs
         self._uploads = Uploads()
 
     async def _find(self, task_id: int) -> tuple[Task, Attempt | None, int]:
@@ -91,6 +95,19 @@ class ClientCalls:
                 why = why_unknown(self._engine.look(_next_task_id), task_id)
                 raise NotFound(why, field="after") from None
         return known
+
+    async def _attempts(self, task: Task, newest: Attempt | None) -> list[Attempt]:
+        """All attempts of the task, from the first to the newest; that one is given where it is in memory."""
+        attempts = [newest] if newest else []
+        if task.token > len(attempts):
+            stored = await self._read(self._reader.attempts, task.id)
+            attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + attempts
+        return attempts
+
+    async def _published(self, task: Task) -> Published | None:
+        """What the task's newest attempt published; what an older one did does not count any more."""
+        found = await self._read(self._reader.published, task.id) if task.token else None
+        return found if found and found.ref.token == task.token else None
 
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)

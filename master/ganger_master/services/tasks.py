@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from ganger_core.convert import task as convert
+from ganger_core.convert.outputs import outputs_to_proto
 from ganger_core.domain import validate
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.principal import Principal, Role
@@ -21,17 +22,19 @@ from ganger_master.logstore import stream_tail
 from ganger_master.reasons import why_it_stays
 from ganger_master.services.arrays import ArrayCalls
 from ganger_master.services.calls import caller, request_of
+from ganger_master.services.outputs import OutputCalls
 from ganger_master.services.updates import UpdateCalls
 from ganger_master.settling import why_it_waits
 from ganger_master.store.rows import spec_to_json
 
 PAGE, MAX_PAGE = 100, 1_000
 MAX_SPECS = 10_000  # per SubmitTasks call
+MOST_EVENTS = 1_000  # of one task's history
 MOST_WAIT_S = 60.0  # that one call waits for a task's end
 SPECS_ON_LOOP = 500  # more than these at once would hold up the loop
 
 
-class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
+class TaskService(ArrayCalls, UpdateCalls, OutputCalls, task_pb2_grpc.TaskServiceServicer):
     """What clients may ask of the master."""
 
     async def SubmitTask(
@@ -67,17 +70,22 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
                 async with asyncio.timeout(min(request.wait_s, MOST_WAIT_S)):
                     await self._over(task, as_of_seq)
             task, newest, as_of_seq = await self._find(request.task_id)
-        attempts: Sequence[Attempt] = [newest] if newest else []
-        if task.token > len(attempts):
-            stored = await self._read(self._reader.attempts, task.id)
-            attempts = [a for a in stored if newest is None or a.ref.token < newest.ref.token] + list(
-                attempts
-            )
-        return task_pb2.GetTaskStatusResponse(
+        attempts = await self._attempts(task, newest)
+        history = (
+            await self._read(self._reader.history, task, as_of_seq, MOST_EVENTS) if request.history else ()
+        )
+        answer = task_pb2.GetTaskStatusResponse(
             task=convert.task_to_proto(self._with_reason(task)),
             attempts=map(convert.attempt_to_proto, attempts),
             as_of_seq=as_of_seq,
+            history=map(convert.event_to_proto, history),
         )
+        published = await self._published(task) if request.outputs else None
+        if published is not None:
+            outputs = published.outputs
+            answer.task.result = outputs.result
+            answer.outputs.CopyFrom(outputs_to_proto(replace(outputs, result="")))
+        return answer
 
     async def ListTasks(
         self, request: task_pb2.ListTasksRequest, context: object
@@ -139,11 +147,15 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         self, request: task_pb2.ReadLogsRequest, context: object
     ) -> AsyncIterator[task_pb2.ReadLogsResponse]:
         """An attempt's bytes; with `follow` until its log is complete."""
-        for name in ("token", "stdout_offset", "stderr_offset"):
+        for name in ("token", "stdout_offset", "stderr_offset", "last_lines"):
             if getattr(request, name) < 0:
                 raise Invalid(f"{name} must not be negative", field=name)
+        validate.check_seconds(request.since_s, "since_s")
         offsets = {LogStream.STDOUT: request.stdout_offset, LogStream.STDERR: request.stderr_offset}
-        token = request.token
+        if request.streams:
+            wanted = {convert.log_stream_from_proto(stream) for stream in request.streams}
+            offsets = {stream: offset for stream, offset in offsets.items() if stream in wanted}
+        token, is_to_begin = request.token, request.HasField("last_lines") or request.since_s > 0
         while True:
             ref = AttemptRef(request.task_id, token)
             news = self._logs.news(ref)  # taken before looking, so that nothing is missed
@@ -156,6 +168,10 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
             attempt = newest if newest and newest.ref == ref else await self._read(self._reader.attempt, ref)
             ended = attempt if attempt and not attempt.is_live else None
             complete = task.is_final or token < task.token
+            if token and is_to_begin:
+                is_to_begin = False
+                async for part in self._begin(request, ref, offsets, ended):
+                    yield part
             async for part in self._new_bytes(ref, offsets, ended, complete):
                 yield part
             if complete or not request.follow:
@@ -198,6 +214,22 @@ class TaskService(ArrayCalls, UpdateCalls, task_pb2_grpc.TaskServiceServicer):
         ]
         more = str(found[size - 1][0].id) if len(found) > size else ""
         return task_pb2.ListTasksResponse(rows=rows, next_page_token=more, as_of_seq=as_of_seq)
+
+    async def _begin(
+        self,
+        request: task_pb2.ReadLogsRequest,
+        ref: AttemptRef,
+        offsets: dict[LogStream, int],
+        ended: Attempt | None,
+    ) -> AsyncIterator[task_pb2.ReadLogsResponse]:
+        """Move the offsets to where the request wants to begin, and tell them."""
+        lines = request.last_lines if request.HasField("last_lines") else None
+        since_ms = self._clock.now().wall_ms - round(request.since_s * 1000) if request.since_s else 0
+        for stream, offset in list(offsets.items()):
+            start = await self._read(self._logs.start, ref, stream, lines, since_ms, ended)
+            offsets[stream] = max(offset, start)
+            wire = convert.log_stream_to_proto(stream)
+            yield task_pb2.ReadLogsResponse(stream=wire, offset=offsets[stream])
 
     async def _new_bytes(
         self, ref: AttemptRef, offsets: dict[LogStream, int], ended: Attempt | None, complete: bool

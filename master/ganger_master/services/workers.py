@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ganger_core.convert import task as convert_task
@@ -11,6 +13,7 @@ from ganger_core.domain.clock import Clock, Instant
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.errors import GangerError, Invalid, UnknownWorker
 from ganger_core.domain.task import AttemptRef, LogStream, Report, ReportKind
+from ganger_core.domain.validate_outputs import check_report_outputs
 from ganger_core.logs import get_logger
 from ganger_core.wire.v1 import worker_pb2, worker_pb2_grpc
 from ganger_master.changes import Command, Register, Request, SettleLog, Told
@@ -23,9 +26,12 @@ from ganger_master.orders import OrderDesk
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.calls import request_of
+from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import page_size, page_start
 
+VERSION = importlib.metadata.version("ganger")
 REPORTS_ON_LOOP = 250  # more than these at once would hold up the loop
+FILES_ON_LOOP = 1_000  # of one manifest
 
 _log = get_logger()
 
@@ -43,6 +49,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         logs: LogStore,
         clock: Clock,
         disk: DiskGuard,
+        outputs: OutputAnswers,
         *,
         heartbeat_every_s: float,
         lease_s: float,
@@ -55,6 +62,7 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         self._logs = logs
         self._clock = clock
         self._disk = disk
+        self._outputs = outputs
         self._heartbeat_every_s = heartbeat_every_s
         self._lease_s = lease_s
 
@@ -128,7 +136,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         for chunk in chunks:
             validate.check_log_chunk(chunk)
         held = {ref for ref in {chunk.ref for chunk in chunks} if self._engine.holds(ref, request.worker_id)}
-        sizes = await self._logs.append([chunk for chunk in chunks if chunk.ref in held])
+        mine = [chunk for chunk in chunks if chunk.ref in held]
+        sizes = await self._logs.append(mine, self._clock.now().wall_ms)
         await self._settle(held)
         stored = [
             worker_pb2.AppendLogsResponse.Stored(
@@ -140,6 +149,13 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             for ref, stream in dict.fromkeys((chunk.ref, chunk.stream) for chunk in chunks)
         ]
         return worker_pb2.AppendLogsResponse(stored=stored)
+
+    async def ServeOutputs(
+        self, request: worker_pb2.ServeOutputsRequest, context: object
+    ) -> worker_pb2.ServeOutputsResponse:
+        """Take parts of outputs, and say which are wanted next."""
+        self._check_worker(request.worker_id, request.incarnation)
+        return await self._outputs.answer(request)
 
     async def FenceWorker(
         self, request: worker_pb2.FenceWorkerRequest, context: object
@@ -196,6 +212,8 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
             workers=[convert.worker_to_proto(view) for view in page],
             next_page_token=str(start + size) if len(views) > start + size else "",
             as_of_seq=as_of_seq,
+            now_ms=self._clock.now().wall_ms,
+            version=VERSION,
         )
 
     async def _take_in(
@@ -204,6 +222,10 @@ class WorkerService(worker_pb2_grpc.WorkerServiceServicer):
         """Have reports on disk; returns those that were refused."""
         for report in reports:
             validate.check_report(report)
+            if report.outputs is not None and len(report.outputs.files) > FILES_ON_LOOP:
+                await asyncio.to_thread(check_report_outputs, report)
+            else:
+                check_report_outputs(report)
         commands = [Told(worker_id, report, self._log_complete(report)) for report in reports]
         applied = self._engine.apply(commands, self._clock.now())
         await self._gate.passed(applied.ticket)

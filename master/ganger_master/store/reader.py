@@ -9,10 +9,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from ganger_core.domain.published import Published
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks, settling
+from ganger_master.remembering import KnownOutputs
 from ganger_master.state import State
 from ganger_master.store import rows
 from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
@@ -21,7 +23,10 @@ from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_write
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(TASK_FINAL))
 _TASKS = f"SELECT {rows.TASK_COLUMNS} FROM tasks"  # noqa: S608
+CLOCK_SET_MS = 60_000  # so far may a task's events lie outside its times, because the clock was set
 _ATTEMPTS = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts"  # noqa: S608
+_OUTPUTS = f"SELECT {rows.OUTPUT_COLUMNS} FROM outputs"  # noqa: S608
+_KNOWN_OUTPUTS = "SELECT t.id, t.token, t.finished_ms > 0, coalesce(o.token, 0) FROM tasks t"
 _EVENTS = f"SELECT {rows.EVENT_COLUMNS} FROM events"  # noqa: S608
 
 
@@ -103,6 +108,18 @@ class StoreReader:
         where = f"{_ATTEMPTS} WHERE task_id = ? AND token = ?"
         row = self._db().execute(where, (ref.task_id, ref.token)).fetchone()
         return rows.attempt_from_row(row) if row else None
+
+    def published(self, task_id: int) -> Published | None:
+        """What the task published last."""
+        row = self._db().execute(f"{_OUTPUTS} WHERE task_id = ?", (task_id,)).fetchone()
+        return rows.published_from_row(row) if row else None
+
+    def known_outputs(self, task_ids: Collection[int]) -> dict[int, KnownOutputs]:
+        """What is known of the outputs of these tasks; those that are not known are left out."""
+        marks = ", ".join("?" * len(task_ids))
+        query = f"{_KNOWN_OUTPUTS} LEFT JOIN outputs o ON o.task_id = t.id WHERE t.id IN ({marks})"
+        found = self._db().execute(query, list(task_ids))
+        return {row[0]: KnownOutputs(row[1], bool(row[2]), row[3]) for row in found}
 
     def tasks(
         self,
@@ -191,6 +208,32 @@ class StoreReader:
         """Up to `limit` events after a sequence number, in order."""
         found = self._db().execute(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
         return [rows.event_from_row(row) for row in found]
+
+    def history(self, task: Task, up_to_seq: int, limit: int) -> list[Event]:
+        """The first `limit` of a task's events that are kept, up to a sequence number, in order.
+
+        Events have no index by task: those of its life are looked through, with a minute for a clock that was set.
+        """
+        first = self._first_after(task.submitted_ms - CLOCK_SET_MS, up_to_seq)
+        last = up_to_seq
+        if task.finished_ms:
+            last = min(last, self._first_after(task.finished_ms + CLOCK_SET_MS, up_to_seq))
+        where = f"{_EVENTS} WHERE seq BETWEEN ? AND ? AND task_id = ? ORDER BY seq LIMIT ?"
+        return [rows.event_from_row(row) for row in self._db().execute(where, (first, last, task.id, limit))]
+
+    def _first_after(self, at_ms: int, up_to_seq: int) -> int:
+        """The first event from this moment on; `up_to_seq` when there is none before it."""
+        (low,) = self._db().execute("SELECT min(seq) FROM events").fetchone()
+        high = up_to_seq
+        low = high if low is None else low
+        while low < high:
+            middle = (low + high) // 2
+            row = self._db().execute("SELECT at_ms FROM events WHERE seq >= ? LIMIT 1", (middle,)).fetchone()
+            if row is None or row[0] >= at_ms:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     def close(self) -> None:
         """Close every connection; called when no thread reads any more."""

@@ -11,6 +11,8 @@ from typing import Any
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.dependency import Dependency, DependencyKind, OnDependencyFailure
+from ganger_core.domain.outputs import OutputFile, Outputs, Publish
+from ganger_core.domain.published import Published
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import AttemptState, TaskState
@@ -44,6 +46,7 @@ TASKS_WITH_WORKERS = (  # the columns of a task, and the name of its newest atte
     f"SELECT {', '.join('t.' + column for column in TASK_COLUMNS.split(', '))}, coalesce(a.worker_name, '') "  # noqa: S608
     "FROM tasks t LEFT JOIN attempts a ON a.task_id = t.id AND a.token = t.token"
 )
+OUTPUT_COLUMNS = "task_id, token, worker_id, worker_name, files, result, notes"
 EVENT_COLUMNS = "seq, at_ms, task_id, owner, state, token, worker_name, reason, outcome"
 
 # Made once: `json.dumps` with settings of one's own makes an encoder at each call.
@@ -186,6 +189,23 @@ def event_from_row(row: Row) -> Event:
     )
 
 
+def published_to_row(published: Published) -> Row:
+    """In the order of `OUTPUT_COLUMNS`."""
+    outputs = published.outputs
+    files = [(file.path, file.size, file.sha256) for file in outputs.files]
+    told = (_PLAIN.encode(files), outputs.result, _PLAIN.encode(outputs.notes))
+    return (*published.ref, published.worker_id, published.worker_name, *told)
+
+
+def published_from_row(row: Row) -> Published:
+    """From the columns `OUTPUT_COLUMNS`."""
+    task_id, token, worker_id, worker_name, files, result, notes = row
+    outputs = Outputs(
+        tuple([OutputFile(*file) for file in json.loads(files)]), result, tuple(json.loads(notes))
+    )
+    return Published(AttemptRef(task_id, token), worker_id, worker_name, outputs)
+
+
 @lru_cache(KEPT_SPECS)
 def spec_to_json(spec: TaskSpec) -> str:
     """The spec in canonical JSON: the same spec gives the same text, in every version that knows all of it."""
@@ -219,6 +239,8 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["after"] = spec.after
     if spec.on_dependency_failure is not OnDependencyFailure.SKIP:
         fields["on_dependency_failure"] = spec.on_dependency_failure.value
+    if spec.publish is not Publish.ON_SUCCESS:
+        fields["publish"] = spec.publish.value
     return _SORTED.encode(fields)
 
 
@@ -244,6 +266,7 @@ def spec_from_json(text: str) -> TaskSpec:
         on_dependency_failure=OnDependencyFailure(
             fields.get("on_dependency_failure", OnDependencyFailure.SKIP)
         ),
+        publish=Publish(fields.get("publish", Publish.ON_SUCCESS)),
     )
 
 

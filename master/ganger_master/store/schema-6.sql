@@ -21,3 +21,16 @@ ALTER TABLE attempts ADD COLUMN drained INTEGER NOT NULL DEFAULT 0;
 DROP INDEX tasks_live;
 CREATE INDEX tasks_live ON tasks (id)
     WHERE state NOT IN ('CANCELLED', 'EXPIRED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT');
+
+
+
+-- What a task published last: `files` and `notes` are JSON, `result` is canonical JSON or empty.
+CREATE TABLE outputs (
+    task_id INTEGER PRIMARY KEY,
+    token INTEGER NOT NULL,
+    worker_id TEXT NOT NULL,
+    worker_name TEXT NOT NULL,
+    files TEXT NOT NULL,
+    result TEXT NOT NULL,
+    notes TEXT NOT NULL
+);

@@ -40,6 +40,7 @@ _DROP_ITEMS = (
     "DELETE FROM items WHERE NOT EXISTS "
     "(SELECT 1 FROM tasks WHERE array IS NOT NULL AND json_extract(array, '$.items') = digest)"
 )
+_PUT_OUTPUTS = f"INSERT OR REPLACE INTO outputs ({rows.OUTPUT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _PUT_WORKER = "INSERT OR REPLACE INTO workers (id, profile) VALUES (?, ?)"
 _PUT_CORDON = "INSERT OR REPLACE INTO cordons (worker_id, cordon) VALUES (?, ?)"
 _PUT_COUNTER = "UPDATE counters SET value=? WHERE name=?"
@@ -58,7 +59,7 @@ class Entry:
         """About how many rows it writes."""
         change = self.change
         forgotten = sum(len(old.task_ids) + len(old.requests) for old in change.forgotten)
-        return len(change.tasks) + len(change.attempts) + len(change.events) + forgotten
+        return len(change.tasks) + len(change.attempts) + len(change.events) + len(change.outputs) + forgotten
 
 
 Durable = Callable[[Sequence[tuple[int, Leaving]]], None]
@@ -172,6 +173,9 @@ def commit_group(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         db.executemany(_PUT_ATTEMPT, map(rows.attempt_to_row, attempts.values()))
         db.executemany(_INSERT_EVENT, map(rows.event_to_row, events))
         db.executemany(
+            _PUT_OUTPUTS, (rows.published_to_row(each) for entry in group for each in entry.change.outputs)
+        )
+        db.executemany(
             _INSERT_REQUEST,
             (_answered_to_row(answered) for entry in group for answered in entry.change.answered),
         )
@@ -211,6 +215,7 @@ def _forget(db: sqlite3.Connection, group: Sequence[Entry]) -> None:
         ids = [(task_id,) for task_id in old.task_ids]
         db.executemany("DELETE FROM attempts WHERE task_id = ?", ids)
         db.executemany("DELETE FROM labels WHERE task_id = ?", ids)
+        db.executemany("DELETE FROM outputs WHERE task_id = ?", ids)
         db.executemany("DELETE FROM tasks WHERE id = ?", ids)
         db.executemany("DELETE FROM requests WHERE owner = ? AND request_id = ?", old.requests)
         db.execute("DELETE FROM events WHERE seq <= ?", (old.events_up_to,))

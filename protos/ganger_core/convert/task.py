@@ -19,11 +19,13 @@ from ganger_core.convert.enums import (
     ON_DEPENDENCY_FAILURE,
     ON_WORKER_LOST,
     OUTCOME_KIND,
+    PUBLISH,
     TASK_STATE,
 )
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.dependency import Dependency, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import TaskState
@@ -83,6 +85,7 @@ def _spec_to_bytes(x: TaskSpec) -> bytes:
         deadline_ms=x.deadline_ms,
         after=map(dependency_to_proto, x.after),
         on_dependency_failure=ON_DEPENDENCY_FAILURE.to_proto[x.on_dependency_failure],
+        publish=None if x.publish is Publish.ON_SUCCESS else PUBLISH.to_proto[x.publish],
     )
     return message.SerializeToString()
 
@@ -112,6 +115,7 @@ def spec_from_proto(p: pb.TaskSpec, field: str = "spec") -> TaskSpec:
         )
         if p.on_dependency_failure
         else OnDependencyFailure.SKIP,
+        publish=PUBLISH.from_proto(p.publish, f"{field}.publish") if p.publish else Publish.ON_SUCCESS,
     )
 
 
@@ -311,6 +315,7 @@ def task_to_proto(x: Task) -> pb.Task:
         waits=None if x.waits == NO_WAITS else waits_to_proto(x.waits),
         failures=x.failures,
         faults=x.faults,
+        result=x.result,
     )
 
 
@@ -336,6 +341,7 @@ def task_from_proto(p: pb.Task, field: str = "task") -> Task:
         waits=waits_from_proto(p.waits) if p.HasField("waits") else NO_WAITS,
         failures=p.failures,
         faults=p.faults,
+        result=p.result,
     )
 
 

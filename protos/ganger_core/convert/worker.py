@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganger_core.convert.enums import ATTEMPT_STATE, REPORT_KIND, WORKER_STATE
+from ganger_core.convert.outputs import outputs_from_proto, outputs_to_proto
 from ganger_core.convert.task import (
     attempt_ref_from_proto,
     attempt_ref_to_proto,
@@ -180,6 +181,7 @@ def report_to_proto(x: Report) -> pb.Report:
         stderr_tail=x.stderr_tail,
         orderly=x.orderly,
         handed_to=None if x.handed_to is None else attempt_ref_to_proto(x.handed_to),
+        outputs=None if x.outputs is None else outputs_to_proto(x.outputs),
     )
 
 
@@ -199,6 +201,7 @@ def report_from_proto(p: pb.Report, field: str = "report") -> Report:
         stderr_tail=p.stderr_tail,
         orderly=p.orderly,
         handed_to=attempt_ref_from_proto(p.handed_to) if p.HasField("handed_to") else None,
+        outputs=outputs_from_proto(p.outputs) if p.HasField("outputs") else None,
     )
 
 

@@ -7,8 +7,6 @@ from enum import StrEnum
 
 from ganger_core.domain.task import TaskSpec
 
-MOST_AHEAD = 5_000  # tasks that come first are counted up to this many
-
 
 class Prospect(StrEnum):
     """What becomes of tasks now."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ganger_core.domain.array import Array
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.dependency import Dependency, OnDependencyFailure
+from ganger_core.domain.outputs import Outputs, Publish
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.retry import NO_RETRY, Retry
 from ganger_core.domain.states import ATTEMPT_FINAL, TASK_FINAL, AttemptState, TaskState, WorkerState
@@ -72,6 +73,7 @@ class TaskSpec:
     labels: tuple[tuple[str, str], ...] = ()
     after: tuple[Dependency, ...] = ()
     on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
+    publish: Publish = Publish.ON_SUCCESS
 
 
 class OutcomeKind(StrEnum):
@@ -157,7 +159,8 @@ class Task:
     `crashes` counts the attempts that were lost after they had started, with the worker or its keeper; `failures`
     those that failed and were followed by another try, `faults` those that their worker could not start. One with an
     `array` is an array, which is never assigned: its elements are. An element has the `index` by which it differs from
-    the others of the array `array_id` (0: it is none).
+    the others of the array `array_id` (0: it is none). The `result` is its result.json in canonical JSON, empty where
+    there is none; it is filled in only for who asks for its outputs.
     """
 
     id: int
@@ -178,6 +181,7 @@ class Task:
     waits: Waits = NO_WAITS
     failures: int = 0
     faults: int = 0
+    result: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -332,7 +336,7 @@ class Report:
     `started_age_s` is None while it never started. An ENDED report carries the outcome, the streams'
     whole lengths and their last bytes (at most `LOG_TAIL_BYTES` each). An `orderly` LOST is nobody's crash: the
     worker was shut down, or the master had given the attempt up. Of an attempt that is over, `handed_to` is the one
-    that was behind and has its capacity now.
+    that was behind and has its capacity now; of one that ENDED, `outputs` are what it published, if anything.
     """
 
     ref: AttemptRef
@@ -347,6 +351,7 @@ class Report:
     stderr_tail: bytes = b""
     orderly: bool = False
     handed_to: AttemptRef | None = None
+    outputs: Outputs | None = None
 
 
 class LogStream(StrEnum):

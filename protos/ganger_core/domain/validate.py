@@ -208,8 +208,11 @@ def check_limits(limits: Limits, field: str = "limits", least_lease_s: float = L
 def _check_warning(limits: Limits, field: str) -> None:
     check_seconds(limits.warn_s, f"{field}.warn_s")
     check_signal(limits.warn_signal, f"{field}.warn_signal")
-    if not limits.run_s:
-        raise Invalid(f"{field}.warn_s needs a run limit to warn of: set run_s, too", field=f"{field}.warn_s")
+    if limits.warn_s >= limits.run_s:
+        raise Invalid(
+            f"{field}.warn_s needs a run limit that is longer, to warn of: {limits.warn_s:g} s of {limits.run_s:g} s",
+            field=f"{field}.warn_s",
+        )
 
 
 def check_retry(retry: Retry, field: str = "retry") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table
+from ganger.layout import WIDTH, Column, cell_width, clean, cpus, cut, duration, size, table, wrapped
 
 COLUMNS = (Column("ID", right=True), Column("NAME", least=6), Column("REASON", least=8))
 
@@ -25,6 +25,15 @@ def test_what_is_too_wide_is_cut_where_it_may_be() -> None:
 
 def test_cutting_stops_at_the_least() -> None:
     assert table(COLUMNS, [["1", "n" * 20, "r" * 20]], width=10)[1] == " 1  nnnnn…  rrrrrrr…"
+
+
+def test_spare_columns_give_way_on_a_narrow_terminal() -> None:
+    columns = (Column("ID"), Column("PRI", spare=True), Column("CPU", spare=True), Column("REASON", least=8))
+    row = ["1", "50", "4", "r" * 70]
+    assert table(columns, [row], width=85)[0].split() == ["ID", "PRI", "CPU", "REASON"]
+    assert table(columns, [row], width=80)[0].split() == ["ID", "PRI", "REASON"]
+    assert table(columns, [row], width=60) == ["ID  REASON", f"1   {'r' * 55}…"]
+    assert table(columns, [[*row[:3], "r" * 200]])[0].split() == ["ID", "PRI", "CPU", "REASON"]
 
 
 def test_paint_does_not_move_columns() -> None:
@@ -92,3 +101,20 @@ def test_sizes(amount: int, text: str) -> None:
 
 def test_cpus() -> None:
     assert [cpus(milli) for milli in (0, 125, 1000, 1500, 64_000)] == ["0", "0.125", "1", "1.5", "64"]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 5, [""]),
+        ("two words", 9, ["two words"]),
+        ("two words", 8, ["two", "words"]),
+        ("two words more", 9, ["two words", "more"]),
+        ("a-long-word", 5, ["a-lon", "g-wor", "d"]),
+        ("a long-word", 6, ["a long", "-word"]),
+        ("日本語", 4, ["日本", "語"]),
+        ("日本語", 1, ["日", "本", "語"]),
+    ],
+)
+def test_what_does_not_fit_goes_on_in_the_next_line(text: str, width: int, lines: list[str]) -> None:
+    assert wrapped(text, width) == lines

@@ -203,6 +203,7 @@ def test_how_tasks_ended(task: Task, text: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "text"),
     [
+        (Outcome(OutcomeKind.DRAINED, 143, 15, "w1 is empty now"), "drained: w1 is empty now"),
         (Outcome(KIND.OK, 0), ""),
         (Outcome(KIND.EXIT_NONZERO, 3, message="exited with code 3"), "exit code 3"),
         (Outcome(KIND.SIGNALLED, 128 + 11, 11), "killed by SIGSEGV"),
@@ -299,3 +300,23 @@ def test_a_verb_cannot_take_an_option_of_its_task() -> None:
 
     with pytest.raises(TypeError, match="verb has an option"):
         asks_for_task(verb)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "signal", "exit_code"),
+    [
+        (TaskState.CANCELLED, 130, 2, 130),
+        (TaskState.CANCELLED, 137, 2, 137),
+        (TaskState.CANCELLED, 7, 15, 7),
+        (TaskState.CANCELLED, 0, 2, 130),  # who stops a script wants no more of it
+        (TaskState.CANCELLED, None, 15, 143),
+        (TaskState.CANCELLED, 143, None, 125),  # by somebody else
+        (TaskState.FAILED, 3, 2, 3),
+        (TaskState.SUCCEEDED, 0, 2, 0),
+    ],
+)
+def test_the_code_after_a_signal_is_what_the_task_made_of_it(
+    state: TaskState, code: int | None, signal: int | None, exit_code: int
+) -> None:
+    kind = {"CANCELLED": KIND.CANCELLED, "FAILED": KIND.EXIT_NONZERO}.get(state, KIND.OK)
+    assert exits.code_after(a_task(Outcome(kind, code), state), signal, {}) == exit_code

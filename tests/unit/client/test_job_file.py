@@ -63,6 +63,7 @@ warn: USR1@2m
 lostAfter: 60
 onWorkerLost: fail
 onDependencyFailure: run
+publish: always
 """
 
 
@@ -91,6 +92,7 @@ def test_every_key_means_the_option_of_a_task() -> None:
         lost_after=60,
         on_worker_lost="fail",
         on_dependency_failure="run",
+        publish="always",
     )
     told = {key for key in yaml.safe_load(EVERY_KEY) if key not in ("apiVersion", "kind")}
     assert told == {key.name for key in TASK} - {ARRAY, "after"}, "this file says everything"
@@ -243,7 +245,7 @@ def test_all_mistakes_are_said_at_once_with_their_lines_and_paths() -> None:
         "line 13: tasks[1].command: is missing",
         "line 14: indices: stands twice, before in line 14",
         "line 14: tasks[1].array.max_parallel: unknown key; did you mean maxParallel?",
-        "line 15: tasks[1].warn: needs a run limit to warn of: set run_s, too",
+        "line 15: tasks[1].warn: needs a run limit that is longer, to warn of: 120 s of 0 s",
         "line 16: tasks[1].mem: unknown key; did you mean resources.memory?",
         "line 17: tasks[1].resources.gpus: unknown key; did you mean cpus?",
         "line 17: tasks[1].resources.cpus: 'lots' is no number of CPUs such as 4, 1.5 or 0.125",

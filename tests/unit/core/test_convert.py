@@ -18,10 +18,10 @@ from ganger_core.domain.plan import Fleet, Snapshot
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import LogStream
-from ganger_core.wire.v1 import options_pb2, plan_pb2, task_pb2, worker_pb2
+from ganger_core.wire.v1 import explain_pb2, options_pb2, plan_pb2, task_pb2, worker_pb2
 from testkit.core_values import PAIRS
 
-FILES = [file.DESCRIPTOR for file in (options_pb2, task_pb2, worker_pb2, plan_pb2)]
+FILES = [file.DESCRIPTOR for file in (options_pb2, task_pb2, worker_pb2, plan_pb2, explain_pb2)]
 
 
 def with_nested(messages: Iterable[Descriptor]) -> Iterator[Descriptor]:
@@ -88,10 +88,16 @@ PAIRED_ENUMS = {
     "OnWorkerLost": enums.ON_WORKER_LOST,
     "DependencyKind": enums.DEPENDENCY_KIND,
     "OnDependencyFailure": enums.ON_DEPENDENCY_FAILURE,
+    "Publish": enums.PUBLISH,
     "LogStream": enums.LOG_STREAM,
     "WorkerState": enums.WORKER_STATE,
     "ReportKind": enums.REPORT_KIND,
     "RefusalCode": enums.REFUSAL_CODE,
+    "Verdict": enums.VERDICT,
+    "CauseCode": enums.CAUSE_CODE,
+    "AheadWhy": enums.AHEAD_WHY,
+    "ChangeKind": enums.CHANGE_KIND,
+    "IfLost": enums.IF_LOST,
 }
 
 
@@ -123,7 +129,9 @@ def follow(message: Any, path: tuple[str, ...]) -> Any:
 MAY_BE_LEFT_OUT = {
     "on_worker_lost": "by age",
     "on_dependency_failure": "skip",
+    "publish": "on success",
     "closed": "the rest may still be run",
+    "worker": "the worker is not known any more",
 }
 """Enums, by field, and what it means that they are left out."""
 
@@ -137,7 +145,11 @@ def test_an_unknown_enum_is_refused_naming_the_field(name: str, path: tuple[str,
     if not number and path[-1] in MAY_BE_LEFT_OUT:
         return
     message = PAIRS[name].to_proto(PAIRS[name].full)
-    setattr(follow(message, path[:-1]), path[-1], number)
+    inner = follow(message, path[:-1])
+    if inner.DESCRIPTOR.fields_by_name[path[-1]].is_repeated:
+        getattr(inner, path[-1])[0] = number
+    else:
+        setattr(inner, path[-1], number)
     with pytest.raises(Invalid, match="unknown .* 99" if number else "is not set") as caught:
         PAIRS[name].from_proto(message)
     assert caught.value.field.endswith(path[-1])
@@ -154,6 +166,8 @@ OPTIONAL = {
     ("Worker", "cordon"),
     ("Report", "outcome"),
     ("Report", "handed_to"),
+    ("Waiting", "plan"),
+    ("Report", "outputs"),
 }
 # Left out, these mean zero workers.
 EMPTY_IS_FINE = {("Snapshot", "fleet"), ("Snapshot", "free")}

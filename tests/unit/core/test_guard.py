@@ -16,7 +16,14 @@ CALLS = [
     for method in service.methods
 ]
 FOR_ADMINS = {"CordonWorker", "FenceWorker", "ResumeWorker"}
-FOR_WORKERS = {"RegisterWorker", "Heartbeat", "ReceiveOrders", "ReportTaskCompletion", "AppendLogs"}
+FOR_WORKERS = {
+    "RegisterWorker",
+    "Heartbeat",
+    "ReceiveOrders",
+    "ServeOutputs",
+    "ReportTaskCompletion",
+    "AppendLogs",
+}
 PRINCIPALS = {role: Principal(role.lower(), role) for role in Role}
 LOCAL = Principal("local", Role.ADMIN)
 TOKENS = {f"token-of-a-{role.lower()}": principal for role, principal in PRINCIPALS.items()}

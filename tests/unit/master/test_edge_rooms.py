@@ -75,10 +75,10 @@ def test_a_watcher_gets_every_event_once_from_store_memory_and_news(after: int) 
 def test_log_bytes_are_appended_by_offset_and_repeats_change_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         logs = LogStore(tmp_path)
-        assert await logs.append([LogChunk(REF, OUT, 0, b"abc")]) == {(REF, OUT): 3}
-        assert await logs.append([LogChunk(REF, OUT, 1, b"bcd\xff")]) == {(REF, OUT): 5}
-        assert await logs.append([LogChunk(REF, OUT, 9, b"gap")]) == {(REF, OUT): 5}  # send from 5
-        assert await logs.append([LogChunk(REF, OUT, 0, b"abc"), LogChunk(REF, ERR, 0, b"e")]) == {
+        assert await logs.append([LogChunk(REF, OUT, 0, b"abc")], 0) == {(REF, OUT): 3}
+        assert await logs.append([LogChunk(REF, OUT, 1, b"bcd\xff")], 0) == {(REF, OUT): 5}
+        assert await logs.append([LogChunk(REF, OUT, 9, b"gap")], 0) == {(REF, OUT): 5}  # send from 5
+        assert await logs.append([LogChunk(REF, OUT, 0, b"abc"), LogChunk(REF, ERR, 0, b"e")], 0) == {
             (REF, OUT): 5,
             (REF, ERR): 1,
         }
@@ -96,7 +96,7 @@ def test_log_bytes_are_appended_by_offset_and_repeats_change_nothing(tmp_path: P
 def test_the_tail_in_the_report_continues_the_file(tmp_path: Path) -> None:
     async def run() -> None:
         logs = LogStore(tmp_path)
-        await logs.append([LogChunk(REF, OUT, 0, b"0123")])
+        await logs.append([LogChunk(REF, OUT, 0, b"0123")], 0)
         attempt = Attempt(
             REF,
             "id",

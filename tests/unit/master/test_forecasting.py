@@ -10,7 +10,7 @@ import pytest
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.clock import ManualClock
 from ganger_core.domain.errors import Unavailable
-from ganger_core.domain.forecast import MOST_AHEAD, Demand, Outlook, Prospect, Share
+from ganger_core.domain.forecast import Demand, Outlook, Prospect, Share
 from ganger_core.domain.plan import Plan, PlanOptions, Snapshot
 from ganger_core.domain.task import TaskSpec
 from ganger_master.ageing import Ageing, Rank
@@ -194,7 +194,7 @@ def test_a_dead_planner_is_said_and_first_fit_plans(scene: Scene) -> None:
     assert forecast.workers == 2
 
 
-def test_who_comes_first_is_counted_up_to_a_limit(tmp_path: Path) -> None:
+def test_who_comes_first_is_counted(tmp_path: Path) -> None:
     master = OneThreadMaster(tmp_path, ManualClock())
     master.submit(*[a_spec(priority=50)] * 3, *[a_spec(priority=60)] * 2)
     master.submit_array(a_spec(priority=55), Array(Indices.first(900_000)))
@@ -202,7 +202,10 @@ def test_who_comes_first_is_counted_up_to_a_limit(tmp_path: Path) -> None:
     assert master.queue.ahead(Rank(-61_000, 2**62 + 1), now) == 0
     assert master.queue.ahead(Rank(-60_000, 2**62 + 1), now) == 2
     assert master.queue.ahead(Rank(-60_000, 5), now) == 1
-    assert master.queue.ahead(Rank(-50_000, 2**62 + 1), now) == MOST_AHEAD
+    assert master.queue.ahead(Rank(-50_000, 2), now) == 900_003
+    assert master.queue.ahead(Rank(-50_000, 2**62 + 1), now) == 900_005
+    master.submit_array(a_spec(priority=70), Array(Indices.first(100), max_parallel=3))
+    assert master.queue.ahead(Rank(-60_000, 2**62 + 1), now) == 5
 
 
 def test_age_counts_for_who_comes_first(tmp_path: Path) -> None:

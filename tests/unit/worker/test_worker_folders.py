@@ -49,6 +49,18 @@ def test_a_folder_in_which_nothing_was_left_is_used_again_and_empty(folders: Att
         assert not Path(folders.place(ref)).exists()
 
 
+def test_the_text_of_a_batch_script_goes_with_its_folder(folders: AttemptFolders) -> None:
+    place = make(folders, FIRST)
+    (place / "script").write_text("#!/bin/sh")
+    folders.clear(FIRST)
+    assert not place.exists()
+    (make(folders, SECOND) / "outputs" / "model").write_text("kept")
+    left = Path(folders.place(SECOND))
+    (left / "script").write_text("#!/bin/sh")
+    folders.clear(SECOND)
+    assert sorted(os.listdir(left)) == ["outputs"]
+
+
 def keep_file(place: Path) -> None:
     (place / "work" / "model").write_text("kept")
 

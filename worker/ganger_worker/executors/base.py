@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from ganger_core.domain.outputs import Outputs
 from ganger_core.domain.task import AttemptRef, StartOrder
 
 
@@ -60,7 +61,7 @@ class Exit:
 
     Exactly one of `code`, `signal` and `launch` (125, 126 or 127, with `why`) says how; none of them when nobody
     saw it end. `cause` is why it was told to stop before it ended by itself, None when it was not; `limit_s` its
-    run limit, if it had one.
+    run limit, if it had one; `outputs` what it published, if anything.
     """
 
     ref: AttemptRef
@@ -73,6 +74,7 @@ class Exit:
     why: str = ""
     limit_s: float | None = None
     unkillable: tuple[int, ...] = ()
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True)

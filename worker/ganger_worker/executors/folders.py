@@ -1,8 +1,9 @@
 """This module makes and clears the folders of attempts: `attempts/<task>-<token>` in the worker's folder.
 
 Each holds the two output streams, the working folder and the output folder. What an attempt left in those two
-stays where it is. A folder in which nothing was left is used again, under another name: file systems
-such as ext4 make a new file a hundred times slower than they rename one while many were just deleted.
+stays where it is, unless its outputs are published (see `outputs`). A folder in which nothing was left is used again,
+under another name: file systems such as ext4 make a new file a hundred times slower than they rename one while many
+were just deleted.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Collection
 
+from ganger_core.domain.outputs import Publish
 from ganger_core.domain.task import AttemptRef
 
 MOST_SPARES = 256
@@ -22,7 +24,9 @@ CLOCK_STEP_NS = 20_000_000  # a file system's time stamps are this coarse at the
 
 _FOLDERS = ("work", "outputs")
 _STREAMS = ("stdout", "stderr")
+_SCRIPT = "script"  # of a batch script, which the task's own shell wrote there (ganger.slurm.prelude)
 _ALL = {*_FOLDERS, *_STREAMS}
+_POLICY = "publish"  # beside them where outputs are not published on success, as mostly; outlives the worker
 
 _Look = tuple[int, int, int, int]
 """Mode and time of the last change of entries of a folder, and times of the last change to the two in it."""
@@ -44,9 +48,27 @@ class AttemptFolders:
         """The attempt's folder."""
         return f"{self._base}/{ref.task_id}-{ref.token}"
 
-    def make(self, ref: AttemptRef) -> None:
+    def policy(self, ref: AttemptRef) -> Publish:
+        """When the attempt's outputs are published."""
+        try:
+            fd = os.open(f"{self.place(ref)}/{_POLICY}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return Publish.ON_SUCCESS
+        try:
+            return Publish(os.read(fd, 64).decode())
+        except (OSError, ValueError):  # the attempt tampered with it
+            return Publish.ON_SUCCESS
+        finally:
+            os.close(fd)
+
+    def make(self, ref: AttemptRef, policy: Publish = Publish.ON_SUCCESS) -> None:
         """Make the attempt's folder, unless it is there; raises OSError."""
-        place = self.place(ref)
+        self._make(self.place(ref))
+        if policy is not Publish.ON_SUCCESS:
+            with open(f"{self.place(ref)}/{_POLICY}", "w", encoding="ascii") as file:
+                file.write(policy)
+
+    def _make(self, place: str) -> None:
         with contextlib.suppress(IndexError):
             spare, look = self._spares.pop()
             try:
@@ -59,6 +81,14 @@ class AttemptFolders:
         for path in (place, *(f"{place}/{name}" for name in _FOLDERS)):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path, 0o700)
+
+    def has_no_outputs(self, ref: AttemptRef) -> bool:
+        """Whether nothing was put into the output folder for certain, by one look at its time stamp; raises OSError."""
+        place = self.place(ref)
+        before, since_ns = self._looks.get(place, (None, 0))
+        if before is None or since_ns - max(before) <= CLOCK_STEP_NS:  # see `_clear`
+            return False
+        return os.stat(f"{place}/outputs").st_ctime_ns == before[-1]
 
     def clear(self, ref: AttemptRef) -> None:
         """Nobody needs the attempt's streams any more."""
@@ -123,8 +153,8 @@ def _empty(path: str) -> bool:
 
 
 def _remove(place: str) -> None:
-    """Remove the streams, and the folders that are empty."""
-    for name in _STREAMS:
+    """Remove the streams and the script, and the folders that are empty."""
+    for name in (*_STREAMS, _SCRIPT, _POLICY):
         with contextlib.suppress(OSError):  # never made
             os.unlink(f"{place}/{name}")
     for path in (*(f"{place}/{name}" for name in _FOLDERS), place):

@@ -78,7 +78,7 @@ class ProcessExecutor:
 
     def prepare(self, order: StartOrder) -> None:
         """Make the attempt's folders; raises OSError."""
-        self._folders.make(order.ref)
+        self._folders.make(order.ref, order.spec.publish)
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Hand all to the keeper in one message."""

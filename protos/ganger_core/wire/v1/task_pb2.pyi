@@ -24,6 +24,13 @@ class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ON_DEPENDENCY_FAILURE_RUN: _ClassVar[OnDependencyFailure]
     ON_DEPENDENCY_FAILURE_FAIL: _ClassVar[OnDependencyFailure]
 
+class Publish(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PUBLISH_UNSPECIFIED: _ClassVar[Publish]
+    PUBLISH_ON_SUCCESS: _ClassVar[Publish]
+    PUBLISH_ALWAYS: _ClassVar[Publish]
+    PUBLISH_NEVER: _ClassVar[Publish]
+
 class OnWorkerLost(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_WORKER_LOST_UNSPECIFIED: _ClassVar[OnWorkerLost]
@@ -89,6 +96,10 @@ ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
 ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
 ON_DEPENDENCY_FAILURE_RUN: OnDependencyFailure
 ON_DEPENDENCY_FAILURE_FAIL: OnDependencyFailure
+PUBLISH_UNSPECIFIED: Publish
+PUBLISH_ON_SUCCESS: Publish
+PUBLISH_ALWAYS: Publish
+PUBLISH_NEVER: Publish
 ON_WORKER_LOST_UNSPECIFIED: OnWorkerLost
 ON_WORKER_LOST_BY_AGE: OnWorkerLost
 ON_WORKER_LOST_REQUEUE: OnWorkerLost
@@ -158,7 +169,7 @@ class Label(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
-    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "after", "on_dependency_failure", "deadline_ms")
+    __slots__ = ("command", "name", "env", "workdir", "resources", "priority", "limits", "on_worker_lost", "labels", "not_before_ms", "hold", "retry", "after", "on_dependency_failure", "deadline_ms", "publish")
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +185,7 @@ class TaskSpec(_message.Message):
     AFTER_FIELD_NUMBER: _ClassVar[int]
     ON_DEPENDENCY_FAILURE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    PUBLISH_FIELD_NUMBER: _ClassVar[int]
     command: _containers.RepeatedScalarFieldContainer[str]
     name: str
     env: _containers.RepeatedCompositeFieldContainer[EnvVar]
@@ -189,7 +201,8 @@ class TaskSpec(_message.Message):
     after: _containers.RepeatedCompositeFieldContainer[Dependency]
     on_dependency_failure: OnDependencyFailure
     deadline_ms: int
-    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+    publish: Publish
+    def __init__(self, command: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., env: _Optional[_Iterable[_Union[EnvVar, _Mapping]]] = ..., workdir: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., priority: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., on_worker_lost: _Optional[_Union[OnWorkerLost, str]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., not_before_ms: _Optional[int] = ..., hold: _Optional[bool] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., after: _Optional[_Iterable[_Union[Dependency, _Mapping]]] = ..., on_dependency_failure: _Optional[_Union[OnDependencyFailure, str]] = ..., deadline_ms: _Optional[int] = ..., publish: _Optional[_Union[Publish, str]] = ...) -> None: ...
 
 class Retry(_message.Message):
     __slots__ = ("limit", "on", "never_on", "on_timeout", "backoff_s")
@@ -251,6 +264,26 @@ class AttemptRef(_message.Message):
     token: int
     def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ...) -> None: ...
 
+class OutputFile(_message.Message):
+    __slots__ = ("path", "size", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    size: int
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class Outputs(_message.Message):
+    __slots__ = ("files", "result", "notes")
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.RepeatedCompositeFieldContainer[OutputFile]
+    result: str
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, files: _Optional[_Iterable[_Union[OutputFile, _Mapping]]] = ..., result: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Attempt(_message.Message):
     __slots__ = ("ref", "worker_id", "worker_name", "state", "planned_by", "phase", "assigned_ms", "started_ms", "ended_ms", "outcome", "stdout_bytes", "stderr_bytes", "lease_s", "stop_signal", "stop_grace_s", "behind", "drained")
     REF_FIELD_NUMBER: _ClassVar[int]
@@ -290,7 +323,7 @@ class Attempt(_message.Message):
     def __init__(self, ref: _Optional[_Union[AttemptRef, _Mapping]] = ..., worker_id: _Optional[str] = ..., worker_name: _Optional[str] = ..., state: _Optional[_Union[AttemptState, str]] = ..., planned_by: _Optional[str] = ..., phase: _Optional[str] = ..., assigned_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., lease_s: _Optional[float] = ..., stop_signal: _Optional[int] = ..., stop_grace_s: _Optional[float] = ..., behind: _Optional[bool] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index", "waits", "failures", "faults")
+    __slots__ = ("id", "owner", "spec", "state", "reason", "version", "token", "submitted_ms", "started_ms", "finished_ms", "outcome", "crashes", "array", "array_id", "index", "waits", "failures", "faults", "result")
     ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -309,6 +342,7 @@ class Task(_message.Message):
     WAITS_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     id: int
     owner: str
     spec: TaskSpec
@@ -327,7 +361,8 @@ class Task(_message.Message):
     waits: Waits
     failures: int
     faults: int
-    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ..., failures: _Optional[int] = ..., faults: _Optional[int] = ...) -> None: ...
+    result: str
+    def __init__(self, id: _Optional[int] = ..., owner: _Optional[str] = ..., spec: _Optional[_Union[TaskSpec, _Mapping]] = ..., state: _Optional[_Union[TaskState, str]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ..., token: _Optional[int] = ..., submitted_ms: _Optional[int] = ..., started_ms: _Optional[int] = ..., finished_ms: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., crashes: _Optional[int] = ..., array: _Optional[_Union[Array, _Mapping]] = ..., array_id: _Optional[int] = ..., index: _Optional[int] = ..., waits: _Optional[_Union[Waits, _Mapping]] = ..., failures: _Optional[int] = ..., faults: _Optional[int] = ..., result: _Optional[str] = ...) -> None: ...
 
 class Waits(_message.Message):
     __slots__ = ("held_by", "until_ms", "pause_s", "after")
@@ -481,22 +516,30 @@ class UpdateTaskResponse(_message.Message):
     def __init__(self, in_force: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusRequest(_message.Message):
-    __slots__ = ("task_id", "wait_s")
+    __slots__ = ("task_id", "wait_s", "history", "outputs")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     wait_s: float
-    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ...) -> None: ...
+    history: bool
+    outputs: bool
+    def __init__(self, task_id: _Optional[int] = ..., wait_s: _Optional[float] = ..., history: _Optional[bool] = ..., outputs: _Optional[bool] = ...) -> None: ...
 
 class GetTaskStatusResponse(_message.Message):
-    __slots__ = ("task", "attempts", "as_of_seq")
+    __slots__ = ("task", "attempts", "as_of_seq", "history", "outputs")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     AS_OF_SEQ_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     task: Task
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     as_of_seq: int
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[Event]
+    outputs: Outputs
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., as_of_seq: _Optional[int] = ..., history: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., outputs: _Optional[_Union[Outputs, _Mapping]] = ...) -> None: ...
 
 class ListTasksRequest(_message.Message):
     __slots__ = ("states", "task_ids", "page_size", "page_token", "array_id", "labels", "name_prefix", "name", "own")
@@ -574,18 +617,24 @@ class WatchEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
-    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow")
+    __slots__ = ("task_id", "token", "stdout_offset", "stderr_offset", "follow", "last_lines", "since_s", "streams")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    LAST_LINES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_S_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
     task_id: int
     token: int
     stdout_offset: int
     stderr_offset: int
     follow: bool
-    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    last_lines: int
+    since_s: float
+    streams: _containers.RepeatedScalarFieldContainer[LogStream]
+    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., follow: _Optional[bool] = ..., last_lines: _Optional[int] = ..., since_s: _Optional[float] = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ...) -> None: ...
 
 class ReadLogsResponse(_message.Message):
     __slots__ = ("stream", "offset", "data")
@@ -596,3 +645,21 @@ class ReadLogsResponse(_message.Message):
     offset: int
     data: bytes
     def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class ReadOutputRequest(_message.Message):
+    __slots__ = ("task_id", "token", "path", "offset")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    task_id: int
+    token: int
+    path: str
+    offset: int
+    def __init__(self, task_id: _Optional[int] = ..., token: _Optional[int] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class ReadOutputResponse(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...

@@ -80,6 +80,11 @@ class TaskServiceStub:
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.ReadOutput = channel.unary_stream(
+                '/ganger.v1.TaskService/ReadOutput',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputResponse.FromString,
+                _registered_method=True)
         self.ReadLogs = channel.unary_stream(
                 '/ganger.v1.TaskService/ReadLogs',
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadLogsRequest.SerializeToString,
@@ -154,6 +159,13 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadOutput(self, request, context):
+        """The bytes of a published file from an offset on, which its worker sends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadLogs(self, request, context):
         """The raw bytes of an attempt's stdout and stderr.
         """
@@ -208,6 +220,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsRequest.FromString,
                     response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'ReadOutput': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadOutput,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputResponse.SerializeToString,
             ),
             'ReadLogs': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadLogs,
@@ -459,6 +476,33 @@ class TaskService:
             '/ganger.v1.TaskService/WatchEvents',
             ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsRequest.SerializeToString,
             ganger__core_dot_wire_dot_v1_dot_task__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadOutput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ganger.v1.TaskService/ReadOutput',
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_task__pb2.ReadOutputResponse.FromString,
             options,
             channel_credentials,
             insecure,

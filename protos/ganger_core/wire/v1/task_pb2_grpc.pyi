@@ -52,6 +52,8 @@ class TaskServiceStub:
     """Ends a waiting task at once and asks the worker to stop a running one. Repeating it changes nothing."""
     WatchEvents: _grpc.UnaryStreamMultiCallable[_task_pb2.WatchEventsRequest, _task_pb2.WatchEventsResponse]
     """The feed of task events after a sequence number; goes on until the caller hangs up."""
+    ReadOutput: _grpc.UnaryStreamMultiCallable[_task_pb2.ReadOutputRequest, _task_pb2.ReadOutputResponse]
+    """The bytes of a published file from an offset on, which its worker sends."""
     ReadLogs: _grpc.UnaryStreamMultiCallable[_task_pb2.ReadLogsRequest, _task_pb2.ReadLogsResponse]
     """The raw bytes of an attempt's stdout and stderr."""
 
@@ -79,6 +81,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     """Ends a waiting task at once and asks the worker to stop a running one. Repeating it changes nothing."""
     WatchEvents: _aio.UnaryStreamMultiCallable[_task_pb2.WatchEventsRequest, _task_pb2.WatchEventsResponse]  # type: ignore[assignment]
     """The feed of task events after a sequence number; goes on until the caller hangs up."""
+    ReadOutput: _aio.UnaryStreamMultiCallable[_task_pb2.ReadOutputRequest, _task_pb2.ReadOutputResponse]  # type: ignore[assignment]
+    """The bytes of a published file from an offset on, which its worker sends."""
     ReadLogs: _aio.UnaryStreamMultiCallable[_task_pb2.ReadLogsRequest, _task_pb2.ReadLogsResponse]  # type: ignore[assignment]
     """The raw bytes of an attempt's stdout and stderr."""
 
@@ -157,6 +161,14 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_task_pb2.WatchEventsResponse], _abc.AsyncIterator[_task_pb2.WatchEventsResponse]]:
         """The feed of task events after a sequence number; goes on until the caller hangs up."""
+
+    @_abc_1.abstractmethod
+    def ReadOutput(
+        self,
+        request: _task_pb2.ReadOutputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_task_pb2.ReadOutputResponse], _abc.AsyncIterator[_task_pb2.ReadOutputResponse]]:
+        """The bytes of a published file from an offset on, which its worker sends."""
 
     @_abc_1.abstractmethod
     def ReadLogs(

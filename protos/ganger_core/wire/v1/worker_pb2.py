@@ -26,7 +26,7 @@ from ganger_core.wire.v1 import options_pb2 as ganger__core_dot_wire_dot_v1_dot_
 from ganger_core.wire.v1 import task_pb2 as ganger__core_dot_wire_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ganger_core/wire/v1/worker.proto\x12\tganger.v1\x1a!ganger_core/wire/v1/options.proto\x1a\x1eganger_core/wire/v1/task.proto\"\x96\x01\n\rWorkerProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\x03\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x05 \x01(\t\x12&\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x14.ganger.v1.Resources\x12\x0f\n\x07version\x18\x07 \x01(\t\"Y\n\x0bWorkerUsage\x12\x13\n\x0b\x63pu_percent\x18\x01 \x01(\x01\x12\x19\n\x11memory_used_bytes\x18\x02 \x01(\x03\x12\x1a\n\x12memory_total_bytes\x18\x03 \x01(\x03\"B\n\x15RegisterWorkerRequest\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.ganger.v1.WorkerProfile\"D\n\x16RegisterWorkerResponse\x12\x19\n\x11heartbeat_every_s\x18\x01 \x01(\x01\x12\x0f\n\x07lease_s\x18\x02 \x01(\x01\"\xb6\x01\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12%\n\x05usage\x18\x03 \x01(\x0b\x32\x16.ganger.v1.WorkerUsage\x12&\n\x07holding\x18\x04 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x19\n\x11\x61pplied_order_seq\x18\x05 \x01(\x03\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\"b\n\x11HeartbeatResponse\x12&\n\x07renewed\x18\x01 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12%\n\x06orders\x18\x02 \x01(\x0b\x32\x15.ganger.v1.OrderBatch\"\xae\x01\n\nStartOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12!\n\x04spec\x18\x02 \x01(\x0b\x32\x13.ganger.v1.TaskSpec\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\x12&\n\x05state\x18\x04 \x01(\x0e\x32\x17.ganger.v1.AttemptState\x12\x0e\n\x06\x62\x65hind\x18\x05 \x01(\x08\x12\x10\n\x08\x61rray_id\x18\x06 \x01(\x03\"`\n\tStopOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x0f\n\x07grace_s\x18\x02 \x01(\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06signal\x18\x04 \x01(\x05\"1\n\x0bRevokeOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\"\x87\x01\n\x05Order\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.ganger.v1.StartOrderH\x00\x12$\n\x04stop\x18\x02 \x01(\x0b\x32\x14.ganger.v1.StopOrderH\x00\x12(\n\x06revoke\x18\x03 \x01(\x0b\x32\x16.ganger.v1.RevokeOrderH\x00\x42\x06\n\x04kind\"O\n\nOrderBatch\x12\x11\n\torder_seq\x18\x01 \x01(\x03\x12\x0c\n\x04sync\x18\x02 \x01(\x08\x12 \n\x06orders\x18\x03 \x03(\x0b\x32\x10.ganger.v1.Order\">\n\x14ReceiveOrdersRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\"=\n\x15ReceiveOrdersResponse\x12$\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x15.ganger.v1.OrderBatch\"\xd5\x02\n\x06Report\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.ganger.v1.ReportKind\x12\r\n\x05\x61ge_s\x18\x03 \x01(\x01\x12\x1a\n\rstarted_age_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\x12#\n\x07outcome\x18\x06 \x01(\x0b\x32\x12.ganger.v1.Outcome\x12\x14\n\x0cstdout_bytes\x18\x07 \x01(\x03\x12\x14\n\x0cstderr_bytes\x18\x08 \x01(\x03\x12\x13\n\x0bstdout_tail\x18\t \x01(\x0c\x12\x13\n\x0bstderr_tail\x18\n \x01(\x0c\x12\x0f\n\x07orderly\x18\x0b \x01(\x08\x12(\n\thanded_to\x18\x0c \x01(\x0b\x32\x15.ganger.v1.AttemptRefB\x10\n\x0e_started_age_s\"i\n\x1bReportTaskCompletionRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12\"\n\x07reports\x18\x03 \x03(\x0b\x32\x11.ganger.v1.Report\"\x9f\x01\n\x1cReportTaskCompletionResponse\x12@\n\x07refused\x18\x01 \x03(\x0b\x32/.ganger.v1.ReportTaskCompletionResponse.Refused\x1a=\n\x07Refused\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\"r\n\x08LogChunk\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12$\n\x06stream\x18\x02 \x01(\x0e\x32\x14.ganger.v1.LogStream\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"`\n\x11\x41ppendLogsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12#\n\x06\x63hunks\x18\x03 \x03(\x0b\x32\x13.ganger.v1.LogChunk\"\xc4\x01\n\x12\x41ppendLogsResponse\x12\x34\n\x06stored\x18\x01 \x03(\x0b\x32$.ganger.v1.AppendLogsResponse.Stored\x1ax\n\x06Stored\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12$\n\x06stream\x18\x02 \x01(\x0e\x32\x14.ganger.v1.LogStream\x12\x13\n\x0bnext_offset\x18\x03 \x01(\x03\x12\x0f\n\x07refused\x18\x04 \x01(\x08\"[\n\x06\x43ordon\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08since_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x64rains\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x05 \x01(\x03\"\x8a\x02\n\x06Worker\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.ganger.v1.WorkerProfile\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.ganger.v1.WorkerState\x12\"\n\x04\x66ree\x18\x03 \x01(\x0b\x32\x14.ganger.v1.Resources\x12%\n\x05usage\x18\x04 \x01(\x0b\x32\x16.ganger.v1.WorkerUsage\x12\x17\n\x0fheartbeat_age_s\x18\x05 \x01(\x01\x12\'\n\x08\x61ttempts\x18\x06 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12!\n\x06\x63ordon\x18\x07 \x01(\x0b\x32\x11.ganger.v1.Cordon\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"e\n\x13ListWorkersResponse\x12\"\n\x07workers\x18\x01 \x03(\x0b\x32\x11.ganger.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\tas_of_seq\x18\x03 \x01(\x03\"8\n\x12\x46\x65nceWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\"\'\n\x13\x46\x65nceWorkerResponse\x12\x10\n\x08\x61ttempts\x18\x01 \x01(\x05\"\x81\x01\n\x13\x43ordonWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x64rain\x18\x04 \x01(\x08\x12\x17\n\ndeadline_s\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_deadline_s\"*\n\x14\x43ordonWorkerResponse\x12\x12\n\nworker_ids\x18\x01 \x03(\t\":\n\x13ResumeWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\"*\n\x14ResumeWorkerResponse\x12\x12\n\nworker_ids\x18\x01 \x03(\t*\xbc\x01\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REPORT_KIND_ACCEPTED\x10\x01\x12\x17\n\x13REPORT_KIND_STARTED\x10\x02\x12\x15\n\x11REPORT_KIND_ENDED\x10\x03\x12\x18\n\x14REPORT_KIND_REJECTED\x10\x04\x12\x17\n\x13REPORT_KIND_REVOKED\x10\x05\x12\x14\n\x10REPORT_KIND_LOST\x10\x06*\xc1\x01\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fWORKER_STATE_UP\x10\x01\x12\x18\n\x14WORKER_STATE_SUSPECT\x10\x02\x12\x15\n\x11WORKER_STATE_LOST\x10\x03\x12\x19\n\x15WORKER_STATE_DRAINING\x10\x04\x12\x19\n\x15WORKER_STATE_CORDONED\x10\x05\x12\x18\n\x14WORKER_STATE_DRAINED\x10\x06\x32\xac\x06\n\rWorkerService\x12[\n\x0eRegisterWorker\x12 .ganger.v1.RegisterWorkerRequest\x1a!.ganger.v1.RegisterWorkerResponse\"\x04\xf0\xd4\x18\x02\x12L\n\tHeartbeat\x12\x1b.ganger.v1.HeartbeatRequest\x1a\x1c.ganger.v1.HeartbeatResponse\"\x04\xf0\xd4\x18\x02\x12Z\n\rReceiveOrders\x12\x1f.ganger.v1.ReceiveOrdersRequest\x1a .ganger.v1.ReceiveOrdersResponse\"\x04\xf0\xd4\x18\x02\x30\x01\x12m\n\x14ReportTaskCompletion\x12&.ganger.v1.ReportTaskCompletionRequest\x1a\'.ganger.v1.ReportTaskCompletionResponse\"\x04\xf0\xd4\x18\x02\x12O\n\nAppendLogs\x12\x1c.ganger.v1.AppendLogsRequest\x1a\x1d.ganger.v1.AppendLogsResponse\"\x04\xf0\xd4\x18\x02\x12R\n\x0b\x46\x65nceWorker\x12\x1d.ganger.v1.FenceWorkerRequest\x1a\x1e.ganger.v1.FenceWorkerResponse\"\x04\xf0\xd4\x18\x03\x12U\n\x0c\x43ordonWorker\x12\x1e.ganger.v1.CordonWorkerRequest\x1a\x1f.ganger.v1.CordonWorkerResponse\"\x04\xf0\xd4\x18\x03\x12U\n\x0cResumeWorker\x12\x1e.ganger.v1.ResumeWorkerRequest\x1a\x1f.ganger.v1.ResumeWorkerResponse\"\x04\xf0\xd4\x18\x03\x12R\n\x0bListWorkers\x12\x1d.ganger.v1.ListWorkersRequest\x1a\x1e.ganger.v1.ListWorkersResponse\"\x04\xf0\xd4\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ganger_core/wire/v1/worker.proto\x12\tganger.v1\x1a!ganger_core/wire/v1/options.proto\x1a\x1eganger_core/wire/v1/task.proto\"\x96\x01\n\rWorkerProfile\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bincarnation\x18\x03 \x01(\x03\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x05 \x01(\t\x12&\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x14.ganger.v1.Resources\x12\x0f\n\x07version\x18\x07 \x01(\t\"Y\n\x0bWorkerUsage\x12\x13\n\x0b\x63pu_percent\x18\x01 \x01(\x01\x12\x19\n\x11memory_used_bytes\x18\x02 \x01(\x03\x12\x1a\n\x12memory_total_bytes\x18\x03 \x01(\x03\"B\n\x15RegisterWorkerRequest\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.ganger.v1.WorkerProfile\"D\n\x16RegisterWorkerResponse\x12\x19\n\x11heartbeat_every_s\x18\x01 \x01(\x01\x12\x0f\n\x07lease_s\x18\x02 \x01(\x01\"\xb6\x01\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12%\n\x05usage\x18\x03 \x01(\x0b\x32\x16.ganger.v1.WorkerUsage\x12&\n\x07holding\x18\x04 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x19\n\x11\x61pplied_order_seq\x18\x05 \x01(\x03\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\"b\n\x11HeartbeatResponse\x12&\n\x07renewed\x18\x01 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12%\n\x06orders\x18\x02 \x01(\x0b\x32\x15.ganger.v1.OrderBatch\"\xae\x01\n\nStartOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12!\n\x04spec\x18\x02 \x01(\x0b\x32\x13.ganger.v1.TaskSpec\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\x12&\n\x05state\x18\x04 \x01(\x0e\x32\x17.ganger.v1.AttemptState\x12\x0e\n\x06\x62\x65hind\x18\x05 \x01(\x08\x12\x10\n\x08\x61rray_id\x18\x06 \x01(\x03\"`\n\tStopOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x0f\n\x07grace_s\x18\x02 \x01(\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06signal\x18\x04 \x01(\x05\"1\n\x0bRevokeOrder\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\"\x87\x01\n\x05Order\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.ganger.v1.StartOrderH\x00\x12$\n\x04stop\x18\x02 \x01(\x0b\x32\x14.ganger.v1.StopOrderH\x00\x12(\n\x06revoke\x18\x03 \x01(\x0b\x32\x16.ganger.v1.RevokeOrderH\x00\x42\x06\n\x04kind\"O\n\nOrderBatch\x12\x11\n\torder_seq\x18\x01 \x01(\x03\x12\x0c\n\x04sync\x18\x02 \x01(\x08\x12 \n\x06orders\x18\x03 \x03(\x0b\x32\x10.ganger.v1.Order\">\n\x14ReceiveOrdersRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\"=\n\x15ReceiveOrdersResponse\x12$\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x15.ganger.v1.OrderBatch\"\xfa\x02\n\x06Report\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.ganger.v1.ReportKind\x12\r\n\x05\x61ge_s\x18\x03 \x01(\x01\x12\x1a\n\rstarted_age_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x05 \x01(\t\x12#\n\x07outcome\x18\x06 \x01(\x0b\x32\x12.ganger.v1.Outcome\x12\x14\n\x0cstdout_bytes\x18\x07 \x01(\x03\x12\x14\n\x0cstderr_bytes\x18\x08 \x01(\x03\x12\x13\n\x0bstdout_tail\x18\t \x01(\x0c\x12\x13\n\x0bstderr_tail\x18\n \x01(\x0c\x12\x0f\n\x07orderly\x18\x0b \x01(\x08\x12(\n\thanded_to\x18\x0c \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12#\n\x07outputs\x18\x0f \x01(\x0b\x32\x12.ganger.v1.OutputsB\x10\n\x0e_started_age_s\"i\n\x1bReportTaskCompletionRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12\"\n\x07reports\x18\x03 \x03(\x0b\x32\x11.ganger.v1.Report\"\x9f\x01\n\x1cReportTaskCompletionResponse\x12@\n\x07refused\x18\x01 \x03(\x0b\x32/.ganger.v1.ReportTaskCompletionResponse.Refused\x1a=\n\x07Refused\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\"r\n\x08LogChunk\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12$\n\x06stream\x18\x02 \x01(\x0e\x32\x14.ganger.v1.LogStream\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\"`\n\x11\x41ppendLogsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12#\n\x06\x63hunks\x18\x03 \x03(\x0b\x32\x13.ganger.v1.LogChunk\"\xc4\x01\n\x12\x41ppendLogsResponse\x12\x34\n\x06stored\x18\x01 \x03(\x0b\x32$.ganger.v1.AppendLogsResponse.Stored\x1ax\n\x06Stored\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12$\n\x06stream\x18\x02 \x01(\x0e\x32\x14.ganger.v1.LogStream\x12\x13\n\x0bnext_offset\x18\x03 \x01(\x03\x12\x0f\n\x07refused\x18\x04 \x01(\x08\"]\n\x0bOutputRange\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04most\x18\x04 \x01(\x03\"P\n\nOutputPart\x12%\n\x05range\x18\x01 \x01(\x0b\x32\x16.ganger.v1.OutputRange\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\xe1\x01\n\x13ServeOutputsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x03\x12$\n\x05parts\x18\x03 \x03(\x0b\x32\x15.ganger.v1.OutputPart\x12\x31\n\x04kept\x18\x04 \x03(\x0b\x32#.ganger.v1.ServeOutputsRequest.Kept\x12\x0e\n\x06wait_s\x18\x05 \x01(\x01\x1a\x39\n\x04Kept\x12\"\n\x03ref\x18\x01 \x01(\x0b\x32\x15.ganger.v1.AttemptRef\x12\r\n\x05\x61ge_s\x18\x02 \x01(\x01\"|\n\x14ServeOutputsResponse\x12&\n\x06wanted\x18\x01 \x03(\x0b\x32\x16.ganger.v1.OutputRange\x12\'\n\x08unwanted\x18\x02 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12\x13\n\x0b\x61sk_after_s\x18\x03 \x01(\x01\"[\n\x06\x43ordon\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08since_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x64rains\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x05 \x01(\x03\"\x8a\x02\n\x06Worker\x12)\n\x07profile\x18\x01 \x01(\x0b\x32\x18.ganger.v1.WorkerProfile\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.ganger.v1.WorkerState\x12\"\n\x04\x66ree\x18\x03 \x01(\x0b\x32\x14.ganger.v1.Resources\x12%\n\x05usage\x18\x04 \x01(\x0b\x32\x16.ganger.v1.WorkerUsage\x12\x17\n\x0fheartbeat_age_s\x18\x05 \x01(\x01\x12\'\n\x08\x61ttempts\x18\x06 \x03(\x0b\x32\x15.ganger.v1.AttemptRef\x12!\n\x06\x63ordon\x18\x07 \x01(\x0b\x32\x11.ganger.v1.Cordon\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x86\x01\n\x13ListWorkersResponse\x12\"\n\x07workers\x18\x01 \x03(\x0b\x32\x11.ganger.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\tas_of_seq\x18\x03 \x01(\x03\x12\x0e\n\x06now_ms\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\t\"8\n\x12\x46\x65nceWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\"\'\n\x13\x46\x65nceWorkerResponse\x12\x10\n\x08\x61ttempts\x18\x01 \x01(\x05\"\x81\x01\n\x13\x43ordonWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x64rain\x18\x04 \x01(\x08\x12\x17\n\ndeadline_s\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_deadline_s\"*\n\x14\x43ordonWorkerResponse\x12\x12\n\nworker_ids\x18\x01 \x03(\t\":\n\x13ResumeWorkerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07workers\x18\x02 \x03(\t\"*\n\x14ResumeWorkerResponse\x12\x12\n\nworker_ids\x18\x01 \x03(\t*\xbc\x01\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REPORT_KIND_ACCEPTED\x10\x01\x12\x17\n\x13REPORT_KIND_STARTED\x10\x02\x12\x15\n\x11REPORT_KIND_ENDED\x10\x03\x12\x18\n\x14REPORT_KIND_REJECTED\x10\x04\x12\x17\n\x13REPORT_KIND_REVOKED\x10\x05\x12\x14\n\x10REPORT_KIND_LOST\x10\x06*\xc1\x01\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fWORKER_STATE_UP\x10\x01\x12\x18\n\x14WORKER_STATE_SUSPECT\x10\x02\x12\x15\n\x11WORKER_STATE_LOST\x10\x03\x12\x19\n\x15WORKER_STATE_DRAINING\x10\x04\x12\x19\n\x15WORKER_STATE_CORDONED\x10\x05\x12\x18\n\x14WORKER_STATE_DRAINED\x10\x06\x32\x83\x07\n\rWorkerService\x12[\n\x0eRegisterWorker\x12 .ganger.v1.RegisterWorkerRequest\x1a!.ganger.v1.RegisterWorkerResponse\"\x04\xf0\xd4\x18\x02\x12L\n\tHeartbeat\x12\x1b.ganger.v1.HeartbeatRequest\x1a\x1c.ganger.v1.HeartbeatResponse\"\x04\xf0\xd4\x18\x02\x12Z\n\rReceiveOrders\x12\x1f.ganger.v1.ReceiveOrdersRequest\x1a .ganger.v1.ReceiveOrdersResponse\"\x04\xf0\xd4\x18\x02\x30\x01\x12m\n\x14ReportTaskCompletion\x12&.ganger.v1.ReportTaskCompletionRequest\x1a\'.ganger.v1.ReportTaskCompletionResponse\"\x04\xf0\xd4\x18\x02\x12O\n\nAppendLogs\x12\x1c.ganger.v1.AppendLogsRequest\x1a\x1d.ganger.v1.AppendLogsResponse\"\x04\xf0\xd4\x18\x02\x12U\n\x0cServeOutputs\x12\x1e.ganger.v1.ServeOutputsRequest\x1a\x1f.ganger.v1.ServeOutputsResponse\"\x04\xf0\xd4\x18\x02\x12R\n\x0b\x46\x65nceWorker\x12\x1d.ganger.v1.FenceWorkerRequest\x1a\x1e.ganger.v1.FenceWorkerResponse\"\x04\xf0\xd4\x18\x03\x12U\n\x0c\x43ordonWorker\x12\x1e.ganger.v1.CordonWorkerRequest\x1a\x1f.ganger.v1.CordonWorkerResponse\"\x04\xf0\xd4\x18\x03\x12U\n\x0cResumeWorker\x12\x1e.ganger.v1.ResumeWorkerRequest\x1a\x1f.ganger.v1.ResumeWorkerResponse\"\x04\xf0\xd4\x18\x03\x12R\n\x0bListWorkers\x12\x1d.ganger.v1.ListWorkersRequest\x1a\x1e.ganger.v1.ListWorkersResponse\"\x04\xf0\xd4\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERSERVICE'].methods_by_name['ReportTaskCompletion']._serialized_options = b'\360\324\030\002'
   _globals['_WORKERSERVICE'].methods_by_name['AppendLogs']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['AppendLogs']._serialized_options = b'\360\324\030\002'
+  _globals['_WORKERSERVICE'].methods_by_name['ServeOutputs']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['ServeOutputs']._serialized_options = b'\360\324\030\002'
   _globals['_WORKERSERVICE'].methods_by_name['FenceWorker']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['FenceWorker']._serialized_options = b'\360\324\030\003'
   _globals['_WORKERSERVICE'].methods_by_name['CordonWorker']._loaded_options = None
@@ -51,10 +53,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERSERVICE'].methods_by_name['ResumeWorker']._serialized_options = b'\360\324\030\003'
   _globals['_WORKERSERVICE'].methods_by_name['ListWorkers']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\360\324\030\001'
-  _globals['_REPORTKIND']._serialized_start=3385
-  _globals['_REPORTKIND']._serialized_end=3573
-  _globals['_WORKERSTATE']._serialized_start=3576
-  _globals['_WORKERSTATE']._serialized_end=3769
+  _globals['_REPORTKIND']._serialized_start=3987
+  _globals['_REPORTKIND']._serialized_end=4175
+  _globals['_WORKERSTATE']._serialized_start=4178
+  _globals['_WORKERSTATE']._serialized_end=4371
   _globals['_WORKERPROFILE']._serialized_start=115
   _globals['_WORKERPROFILE']._serialized_end=265
   _globals['_WORKERUSAGE']._serialized_start=267
@@ -82,41 +84,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVEORDERSRESPONSE']._serialized_start=1390
   _globals['_RECEIVEORDERSRESPONSE']._serialized_end=1451
   _globals['_REPORT']._serialized_start=1454
-  _globals['_REPORT']._serialized_end=1795
-  _globals['_REPORTTASKCOMPLETIONREQUEST']._serialized_start=1797
-  _globals['_REPORTTASKCOMPLETIONREQUEST']._serialized_end=1902
-  _globals['_REPORTTASKCOMPLETIONRESPONSE']._serialized_start=1905
-  _globals['_REPORTTASKCOMPLETIONRESPONSE']._serialized_end=2064
-  _globals['_REPORTTASKCOMPLETIONRESPONSE_REFUSED']._serialized_start=2003
-  _globals['_REPORTTASKCOMPLETIONRESPONSE_REFUSED']._serialized_end=2064
-  _globals['_LOGCHUNK']._serialized_start=2066
-  _globals['_LOGCHUNK']._serialized_end=2180
-  _globals['_APPENDLOGSREQUEST']._serialized_start=2182
-  _globals['_APPENDLOGSREQUEST']._serialized_end=2278
-  _globals['_APPENDLOGSRESPONSE']._serialized_start=2281
-  _globals['_APPENDLOGSRESPONSE']._serialized_end=2477
-  _globals['_APPENDLOGSRESPONSE_STORED']._serialized_start=2357
-  _globals['_APPENDLOGSRESPONSE_STORED']._serialized_end=2477
-  _globals['_CORDON']._serialized_start=2479
-  _globals['_CORDON']._serialized_end=2570
-  _globals['_WORKER']._serialized_start=2573
-  _globals['_WORKER']._serialized_end=2839
-  _globals['_LISTWORKERSREQUEST']._serialized_start=2841
-  _globals['_LISTWORKERSREQUEST']._serialized_end=2900
-  _globals['_LISTWORKERSRESPONSE']._serialized_start=2902
-  _globals['_LISTWORKERSRESPONSE']._serialized_end=3003
-  _globals['_FENCEWORKERREQUEST']._serialized_start=3005
-  _globals['_FENCEWORKERREQUEST']._serialized_end=3061
-  _globals['_FENCEWORKERRESPONSE']._serialized_start=3063
-  _globals['_FENCEWORKERRESPONSE']._serialized_end=3102
-  _globals['_CORDONWORKERREQUEST']._serialized_start=3105
-  _globals['_CORDONWORKERREQUEST']._serialized_end=3234
-  _globals['_CORDONWORKERRESPONSE']._serialized_start=3236
-  _globals['_CORDONWORKERRESPONSE']._serialized_end=3278
-  _globals['_RESUMEWORKERREQUEST']._serialized_start=3280
-  _globals['_RESUMEWORKERREQUEST']._serialized_end=3338
-  _globals['_RESUMEWORKERRESPONSE']._serialized_start=3340
-  _globals['_RESUMEWORKERRESPONSE']._serialized_end=3382
-  _globals['_WORKERSERVICE']._serialized_start=3772
-  _globals['_WORKERSERVICE']._serialized_end=4584
+  _globals['_REPORT']._serialized_end=1832
+  _globals['_REPORTTASKCOMPLETIONREQUEST']._serialized_start=1834
+  _globals['_REPORTTASKCOMPLETIONREQUEST']._serialized_end=1939
+  _globals['_REPORTTASKCOMPLETIONRESPONSE']._serialized_start=1942
+  _globals['_REPORTTASKCOMPLETIONRESPONSE']._serialized_end=2101
+  _globals['_REPORTTASKCOMPLETIONRESPONSE_REFUSED']._serialized_start=2040
+  _globals['_REPORTTASKCOMPLETIONRESPONSE_REFUSED']._serialized_end=2101
+  _globals['_LOGCHUNK']._serialized_start=2103
+  _globals['_LOGCHUNK']._serialized_end=2217
+  _globals['_APPENDLOGSREQUEST']._serialized_start=2219
+  _globals['_APPENDLOGSREQUEST']._serialized_end=2315
+  _globals['_APPENDLOGSRESPONSE']._serialized_start=2318
+  _globals['_APPENDLOGSRESPONSE']._serialized_end=2514
+  _globals['_APPENDLOGSRESPONSE_STORED']._serialized_start=2394
+  _globals['_APPENDLOGSRESPONSE_STORED']._serialized_end=2514
+  _globals['_OUTPUTRANGE']._serialized_start=2516
+  _globals['_OUTPUTRANGE']._serialized_end=2609
+  _globals['_OUTPUTPART']._serialized_start=2611
+  _globals['_OUTPUTPART']._serialized_end=2691
+  _globals['_SERVEOUTPUTSREQUEST']._serialized_start=2694
+  _globals['_SERVEOUTPUTSREQUEST']._serialized_end=2919
+  _globals['_SERVEOUTPUTSREQUEST_KEPT']._serialized_start=2862
+  _globals['_SERVEOUTPUTSREQUEST_KEPT']._serialized_end=2919
+  _globals['_SERVEOUTPUTSRESPONSE']._serialized_start=2921
+  _globals['_SERVEOUTPUTSRESPONSE']._serialized_end=3045
+  _globals['_CORDON']._serialized_start=3047
+  _globals['_CORDON']._serialized_end=3138
+  _globals['_WORKER']._serialized_start=3141
+  _globals['_WORKER']._serialized_end=3407
+  _globals['_LISTWORKERSREQUEST']._serialized_start=3409
+  _globals['_LISTWORKERSREQUEST']._serialized_end=3468
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=3471
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=3605
+  _globals['_FENCEWORKERREQUEST']._serialized_start=3607
+  _globals['_FENCEWORKERREQUEST']._serialized_end=3663
+  _globals['_FENCEWORKERRESPONSE']._serialized_start=3665
+  _globals['_FENCEWORKERRESPONSE']._serialized_end=3704
+  _globals['_CORDONWORKERREQUEST']._serialized_start=3707
+  _globals['_CORDONWORKERREQUEST']._serialized_end=3836
+  _globals['_CORDONWORKERRESPONSE']._serialized_start=3838
+  _globals['_CORDONWORKERRESPONSE']._serialized_end=3880
+  _globals['_RESUMEWORKERREQUEST']._serialized_start=3882
+  _globals['_RESUMEWORKERREQUEST']._serialized_end=3940
+  _globals['_RESUMEWORKERRESPONSE']._serialized_start=3942
+  _globals['_RESUMEWORKERRESPONSE']._serialized_end=3984
+  _globals['_WORKERSERVICE']._serialized_start=4374
+  _globals['_WORKERSERVICE']._serialized_end=5273
 # @@protoc_insertion_point(module_scope)

@@ -178,7 +178,7 @@ class ReceiveOrdersResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[OrderBatch, _Mapping]] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail", "orderly", "handed_to")
+    __slots__ = ("ref", "kind", "age_s", "started_age_s", "message", "outcome", "stdout_bytes", "stderr_bytes", "stdout_tail", "stderr_tail", "orderly", "handed_to", "outputs")
     REF_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +191,7 @@ class Report(_message.Message):
     STDERR_TAIL_FIELD_NUMBER: _ClassVar[int]
     ORDERLY_FIELD_NUMBER: _ClassVar[int]
     HANDED_TO_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     ref: _task_pb2.AttemptRef
     kind: ReportKind
     age_s: float
@@ -203,7 +204,8 @@ class Report(_message.Message):
     stderr_tail: bytes
     orderly: bool
     handed_to: _task_pb2.AttemptRef
-    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., orderly: _Optional[bool] = ..., handed_to: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ...) -> None: ...
+    outputs: _task_pb2.Outputs
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., kind: _Optional[_Union[ReportKind, str]] = ..., age_s: _Optional[float] = ..., started_age_s: _Optional[float] = ..., message: _Optional[str] = ..., outcome: _Optional[_Union[_task_pb2.Outcome, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_tail: _Optional[bytes] = ..., stderr_tail: _Optional[bytes] = ..., orderly: _Optional[bool] = ..., handed_to: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., outputs: _Optional[_Union[_task_pb2.Outputs, _Mapping]] = ...) -> None: ...
 
 class ReportTaskCompletionRequest(_message.Message):
     __slots__ = ("worker_id", "incarnation", "reports")
@@ -267,6 +269,59 @@ class AppendLogsResponse(_message.Message):
     stored: _containers.RepeatedCompositeFieldContainer[AppendLogsResponse.Stored]
     def __init__(self, stored: _Optional[_Iterable[_Union[AppendLogsResponse.Stored, _Mapping]]] = ...) -> None: ...
 
+class OutputRange(_message.Message):
+    __slots__ = ("ref", "path", "offset", "most")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    ref: _task_pb2.AttemptRef
+    path: str
+    offset: int
+    most: int
+    def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., path: _Optional[str] = ..., offset: _Optional[int] = ..., most: _Optional[int] = ...) -> None: ...
+
+class OutputPart(_message.Message):
+    __slots__ = ("range", "data", "error")
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    range: OutputRange
+    data: bytes
+    error: str
+    def __init__(self, range: _Optional[_Union[OutputRange, _Mapping]] = ..., data: _Optional[bytes] = ..., error: _Optional[str] = ...) -> None: ...
+
+class ServeOutputsRequest(_message.Message):
+    __slots__ = ("worker_id", "incarnation", "parts", "kept", "wait_s")
+    class Kept(_message.Message):
+        __slots__ = ("ref", "age_s")
+        REF_FIELD_NUMBER: _ClassVar[int]
+        AGE_S_FIELD_NUMBER: _ClassVar[int]
+        ref: _task_pb2.AttemptRef
+        age_s: float
+        def __init__(self, ref: _Optional[_Union[_task_pb2.AttemptRef, _Mapping]] = ..., age_s: _Optional[float] = ...) -> None: ...
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    incarnation: int
+    parts: _containers.RepeatedCompositeFieldContainer[OutputPart]
+    kept: _containers.RepeatedCompositeFieldContainer[ServeOutputsRequest.Kept]
+    wait_s: float
+    def __init__(self, worker_id: _Optional[str] = ..., incarnation: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[OutputPart, _Mapping]]] = ..., kept: _Optional[_Iterable[_Union[ServeOutputsRequest.Kept, _Mapping]]] = ..., wait_s: _Optional[float] = ...) -> None: ...
+
+class ServeOutputsResponse(_message.Message):
+    __slots__ = ("wanted", "unwanted", "ask_after_s")
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    UNWANTED_FIELD_NUMBER: _ClassVar[int]
+    ASK_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    wanted: _containers.RepeatedCompositeFieldContainer[OutputRange]
+    unwanted: _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptRef]
+    ask_after_s: float
+    def __init__(self, wanted: _Optional[_Iterable[_Union[OutputRange, _Mapping]]] = ..., unwanted: _Optional[_Iterable[_Union[_task_pb2.AttemptRef, _Mapping]]] = ..., ask_after_s: _Optional[float] = ...) -> None: ...
+
 class Cordon(_message.Message):
     __slots__ = ("by", "reason", "since_ms", "drains", "deadline_ms")
     BY_FIELD_NUMBER: _ClassVar[int]
@@ -308,14 +363,18 @@ class ListWorkersRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListWorkersResponse(_message.Message):
-    __slots__ = ("workers", "next_page_token", "as_of_seq")
+    __slots__ = ("workers", "next_page_token", "as_of_seq", "now_ms", "version")
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     AS_OF_SEQ_FIELD_NUMBER: _ClassVar[int]
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     workers: _containers.RepeatedCompositeFieldContainer[Worker]
     next_page_token: str
     as_of_seq: int
-    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_seq: _Optional[int] = ...) -> None: ...
+    now_ms: int
+    version: str
+    def __init__(self, workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., as_of_seq: _Optional[int] = ..., now_ms: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
 
 class FenceWorkerRequest(_message.Message):
     __slots__ = ("request_id", "worker")

@@ -60,6 +60,11 @@ class WorkerServiceStub:
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.SerializeToString,
                 response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.FromString,
                 _registered_method=True)
+        self.ServeOutputs = channel.unary_unary(
+                '/ganger.v1.WorkerService/ServeOutputs',
+                request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsRequest.SerializeToString,
+                response_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsResponse.FromString,
+                _registered_method=True)
         self.FenceWorker = channel.unary_unary(
                 '/ganger.v1.WorkerService/FenceWorker',
                 request_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.FenceWorkerRequest.SerializeToString,
@@ -121,6 +126,14 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ServeOutputs(self, request, context):
+        """What a worker has published is read by way of the master: this call brings what was read, and takes what is wanted
+        next. Without anything to bring or to ask it waits for that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FenceWorker(self, request, context):
         """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more.
         """
@@ -175,6 +188,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.AppendLogs,
                     request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.FromString,
                     response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.SerializeToString,
+            ),
+            'ServeOutputs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ServeOutputs,
+                    request_deserializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsRequest.FromString,
+                    response_serializer=ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsResponse.SerializeToString,
             ),
             'FenceWorker': grpc.unary_unary_rpc_method_handler(
                     servicer.FenceWorker,
@@ -333,6 +351,33 @@ class WorkerService:
             '/ganger.v1.WorkerService/AppendLogs',
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsRequest.SerializeToString,
             ganger__core_dot_wire_dot_v1_dot_worker__pb2.AppendLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ServeOutputs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ganger.v1.WorkerService/ServeOutputs',
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsRequest.SerializeToString,
+            ganger__core_dot_wire_dot_v1_dot_worker__pb2.ServeOutputsResponse.FromString,
             options,
             channel_credentials,
             insecure,

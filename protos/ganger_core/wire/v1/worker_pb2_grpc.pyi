@@ -44,6 +44,10 @@ class WorkerServiceStub:
     """What became of attempts. Acknowledged means: on disk; a worker repeats what was not acknowledged."""
     AppendLogs: _grpc.UnaryUnaryMultiCallable[_worker_pb2.AppendLogsRequest, _worker_pb2.AppendLogsResponse]
     """Log bytes by offset; acknowledged means: on disk."""
+    ServeOutputs: _grpc.UnaryUnaryMultiCallable[_worker_pb2.ServeOutputsRequest, _worker_pb2.ServeOutputsResponse]
+    """What a worker has published is read by way of the master: this call brings what was read, and takes what is wanted
+    next. Without anything to bring or to ask it waits for that.
+    """
     FenceWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]
     """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
     CordonWorker: _grpc.UnaryUnaryMultiCallable[_worker_pb2.CordonWorkerRequest, _worker_pb2.CordonWorkerResponse]
@@ -68,6 +72,10 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """What became of attempts. Acknowledged means: on disk; a worker repeats what was not acknowledged."""
     AppendLogs: _aio.UnaryUnaryMultiCallable[_worker_pb2.AppendLogsRequest, _worker_pb2.AppendLogsResponse]  # type: ignore[assignment]
     """Log bytes by offset; acknowledged means: on disk."""
+    ServeOutputs: _aio.UnaryUnaryMultiCallable[_worker_pb2.ServeOutputsRequest, _worker_pb2.ServeOutputsResponse]  # type: ignore[assignment]
+    """What a worker has published is read by way of the master: this call brings what was read, and takes what is wanted
+    next. Without anything to bring or to ask it waits for that.
+    """
     FenceWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.FenceWorkerRequest, _worker_pb2.FenceWorkerResponse]  # type: ignore[assignment]
     """An operator says that a lost worker's host is dead: what ran there is over, and is not waited for any more."""
     CordonWorker: _aio.UnaryUnaryMultiCallable[_worker_pb2.CordonWorkerRequest, _worker_pb2.CordonWorkerResponse]  # type: ignore[assignment]
@@ -119,6 +127,16 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.AppendLogsResponse, _abc.Awaitable[_worker_pb2.AppendLogsResponse]]:
         """Log bytes by offset; acknowledged means: on disk."""
+
+    @_abc_1.abstractmethod
+    def ServeOutputs(
+        self,
+        request: _worker_pb2.ServeOutputsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.ServeOutputsResponse, _abc.Awaitable[_worker_pb2.ServeOutputsResponse]]:
+        """What a worker has published is read by way of the master: this call brings what was read, and takes what is wanted
+        next. Without anything to bring or to ask it waits for that.
+        """
 
     @_abc_1.abstractmethod
     def FenceWorker(
