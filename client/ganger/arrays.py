@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Unpack
@@ -13,6 +13,7 @@ from ganger.build import AfterLike, TaskOptions, deadline_ms, dependencies, seco
 from ganger.calls import MasterCalls, task_rows
 from ganger.watch import fetch
 from ganger_core.domain.array import MAX_INDEX, MOST_ELEMENTS, Array, Indices, Items
+from ganger_core.domain.dependency import Dependency, DependencyKind
 from ganger_core.domain.errors import Conflict, GangerError, Invalid, NotFound
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task, TaskSpec
@@ -106,15 +107,16 @@ class ArrayClient:
         indices: IndicesLike | None = None,
         cancelled: bool = False,
         after: AfterLike | None = None,
+        again: Mapping[int, int] | None = None,
         request_id: str | None = None,
     ) -> int:
         """Hand in again what FAILED, TIMED_OUT, EXPIRED or was SKIPPED, and with `cancelled` what was CANCELLED.
 
         Of an array that is over, these elements become a new array with the same limits, in which they keep their
         indices and items. `indices` takes only some of them, and then only those must be over; an element's id stands
-        for its array with its index. What it was to run after and is over is not waited for again; `after`, as of
-        `ganger.task_spec`, says what to wait for instead, such as the new id of what had failed before. Returns the
-        new id. Raises `Conflict` when something goes on or there is nothing to retry.
+        for its array with its index. What it was to run after and is over is not waited for again, unless `again` has
+        its new id; or `after`, as of `ganger.task_spec`, says what to wait for instead. Returns the new id. Raises
+        `Conflict` when something goes on or there is nothing to retry.
         """
         task = self._calls.status(task_id).task
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
@@ -124,23 +126,46 @@ class ArrayClient:
             if indices is not None:
                 raise Invalid(f"task {task.label} is no array: it has no indices", field="indices")
             _ended_in(states, [task])
-            return self._calls.submit(request_id or uuid.uuid4().hex, self._again(task.spec, after))
+            return self._calls.submit(
+                request_id or uuid.uuid4().hex, self._again(task.spec, after, again or {})
+            )
         chosen = None if indices is None else read_indices(indices, None)
         failed = _failed_elements(self._calls, task, task.array, chosen, states)
         texts = Items.of(failed.values()) if task.array.items else None
         limits = task.array.max_parallel, task.array.max_fails
         array = Array(Indices.of(failed), *limits, retry_of=task.id)
-        return hand_in(self._calls, request_id, self._again(task.spec, after), array, texts)
+        return hand_in(
+            self._calls, request_id, self._again(task.spec, after, again or {}, array.indices), array, texts
+        )
 
-    def _again(self, spec: TaskSpec, after: AfterLike | None) -> TaskSpec:
-        """The spec for another try: after these, or after what goes on still of that which it was to run after."""
+    def _again(
+        self,
+        spec: TaskSpec,
+        after: AfterLike | None,
+        again: Mapping[int, int],
+        indices: Indices | None = None,
+    ) -> TaskSpec:
+        """The spec for another try: after these, or after what goes on still, or again, of what it was to run after."""
         if after is not None:
             spec = replace(spec, after=dependencies(after))
             check_spec(spec)
         elif spec.after:
-            found, _ = fetch(self._calls, list({each.task_id for each in spec.after}))
-            going_on = {task_id for task_id, task in found.items() if not task.is_final}
-            spec = replace(spec, after=tuple(each for each in spec.after if each.task_id in going_on))
+            found, _ = fetch(
+                self._calls, list({again.get(each.task_id, each.task_id) for each in spec.after})
+            )
+            left = []
+            for each in spec.after:
+                other = found.get(again.get(each.task_id, each.task_id))
+                if other is None or other.is_final:
+                    continue
+                kind = each.kind
+                if kind is DependencyKind.EACH:
+                    if each.task_id not in again:
+                        continue  # those that are tried again have had their turn
+                    if other.array is None or str(other.array.indices) != str(indices):
+                        kind = DependencyKind.OK
+                left.append(Dependency(other.id, kind))
+            spec = replace(spec, after=tuple(dict.fromkeys(left)))
         return spec
 
 

@@ -99,11 +99,9 @@ def task_spec(
     `backoff`, then up to twice as long each time, at most ten minutes. A lost worker is no failure of the task.
 
     `after` are ids of tasks to wait for until they have succeeded, or pairs such as ("any", 41): "any" waits until it
-    is over, "fail" until it has failed, "start" until it runs. An array has succeeded when all its elements have. Once
-    that cannot come any more `on_dependency_failure` counts: "skip" ends the task as SKIPPED, "hold", "run", "fail".
-
-    What it leaves in $GANGER_OUTPUT_DIR is published when it succeeds; `publish` may be "always" or "never" instead of
-    "on-success".
+    is over, "fail" until it has failed, "start" until it runs, "each" lets every element of an array wait for that with
+    its index. An array has succeeded when all its elements have. Once that cannot come any more `on_dependency_failure`
+    counts: "skip" ends the task as SKIPPED, "hold", "run", or "fail"; an outcome SKIPPED says that it never ran.
     """
     if isinstance(command, str):
         raise Invalid('command must be a list of arguments, such as ["python", "train.py"]', field="command")

@@ -59,7 +59,7 @@ def task_document(
         "faults": task.faults,
         "after": [dependency_document(each) for each in spec.after],
         "on_dependency_failure": spec.on_dependency_failure.value,
-        "waits_for": [each.task_id for each in task.waits.after],
+        "waits_for": [] if task.is_final else [each.task_id for each in task.waits.after],
         "publish": spec.publish.value,
         "crashes": task.crashes,
         "attempt": task.token or None,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ganger_core.domain.array import Items
 from ganger_core.domain.clock import Instant
-from ganger_core.domain.dependency import FAILED
+from ganger_core.domain.dependency import FAILED, Dependency, DependencyKind
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Outcome, OutcomeKind, Task
 from ganger_core.domain.waits import NO_WAITS, Waits
@@ -51,6 +51,15 @@ def element(task: Task, position: int, items: Items | None) -> Task:
         outcome=outcome,
         array_id=task.id,
         index=index,
+        waits=NO_WAITS if array.closed else _waits_of(task, position),
+    )
+
+
+def _waits_of(array: Task, position: int) -> Waits:
+    """What an element waits for by itself: where its array does so element by element, for those at its position."""
+    each = [other for other in array.waits.after if other.kind is DependencyKind.EACH]
+    return (
+        Waits(after=tuple([Dependency(other.task_id + 1 + position) for other in each])) if each else NO_WAITS
     )
 
 

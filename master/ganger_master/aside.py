@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.waits import NO_WAITS, Waits
 
 OUTDATED_KEPT = 1_000  # entries of what is not aside any more, before they are dropped
@@ -48,7 +49,7 @@ class Aside:
 
     def put(self, number: int, waits: Waits, now: Instant) -> bool:
         """Have this wait for that from now on; whether that is anything."""
-        if waits == NO_WAITS:
+        if not (_has_no_end(waits) or waits.until_ms or waits.pause_s):
             self.drop(number)
             return False
         entry = _Entry(waits, now.steady_s + waits.pause_s if waits.pause_s else -inf)
@@ -81,7 +82,7 @@ class Aside:
 
     def _note(self, number: int, entry: _Entry, now: Instant) -> None:
         """Look at it again at the later of its two moments, as far as that can be told now."""
-        if entry.waits.held_by or entry.waits.after:
+        if _has_no_end(entry.waits):
             return
         if entry.paused_until_s > now.steady_s:
             self._by_steady.add(entry.paused_until_s, number)
@@ -90,7 +91,7 @@ class Aside:
         if len(self._by_wall) + len(self._by_steady) > 2 * len(self._entries) + OUTDATED_KEPT:
             self._by_wall, self._by_steady = _Due(), _Due()
             for other, known in self._entries.items():
-                if not (known.waits.held_by or known.waits.after):
+                if not _has_no_end(known.waits):
                     self._by_steady.add(known.paused_until_s, other)
 
 
@@ -118,4 +119,12 @@ class _Due:
 
 def is_held_back(waits: Waits, now_ms: int) -> bool:
     """Whether somebody holds this, it waits for other tasks, or its moment has not come (Unix milliseconds)."""
-    return bool(waits.held_by or waits.after) or waits.until_ms > now_ms
+    return _has_no_end(waits) or waits.until_ms > now_ms
+
+
+def _has_no_end(waits: Waits) -> bool:
+    """Whether no moment ends this wait: somebody does, or other tasks.
+
+    What waits element by element does so in its elements.
+    """
+    return bool(waits.held_by) or any(each.kind is not DependencyKind.EACH for each in waits.after)

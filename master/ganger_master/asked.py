@@ -72,7 +72,7 @@ def submit_array(state: State, command: SubmitArray, now: Instant) -> tuple[Chan
     if known is not None:
         return Change(), int(known)
     change = Change()
-    task = begin_waiting(state, change, new_array(state, command, now), command.known)
+    task = begin_waiting(state, change, new_array(state, command, now), command.known, states=command.states)
     change.tasks.append(task)
     change.effects += [Enqueue(task), Limit(task.id)]
     if command.items is not None:

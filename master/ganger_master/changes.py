@@ -9,7 +9,18 @@ from ganger_core.domain.array import Array, Items
 from ganger_core.domain.cordon import Cordon
 from ganger_core.domain.published import Published
 from ganger_core.domain.states import TaskState
-from ganger_core.domain.task import Attempt, AttemptRef, Event, Order, Report, Task, TaskSpec, WorkerProfile
+from ganger_core.domain.task import (
+    Attempt,
+    AttemptRef,
+    Event,
+    Order,
+    Report,
+    Task,
+    TaskSpec,
+    WorkerProfile,
+)
+from ganger_master.dependents import Due, Scan
+from ganger_master.elements import ElementStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,8 @@ class Submit:
 class SubmitArray:
     """A user submits an array; `items` are what its elements get, if anything. Answer: its id.
 
-    `known` is as for `Submit`.
+    `known` is as for `Submit`; of arrays among these that it waits for element by element, `states` are those of their
+    elements.
     """
 
     request: Request
@@ -45,6 +57,7 @@ class SubmitArray:
     array: Array
     items: Items | None = None
     known: Mapping[int, Task] = field(default_factory=dict)
+    states: Mapping[int, ElementStates] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +347,8 @@ class Change:
     restore_settled: list[SettleRestore] = field(default_factory=list)
     items: list[Items] = field(default_factory=list)  # of new arrays
     respecified: list[int] = field(default_factory=list)  # tasks of which the spec has changed
-    due: list[tuple[Task, bool, int]] = field(default_factory=list)  # of whom (it has begun) who is to hear
     outputs: list[Published] = field(default_factory=list)  # beside attempts that ended
+    due: list[Due | Scan] = field(default_factory=list)  # who is to hear how others stand
 
     def is_stored(self) -> bool:
         """Whether there is anything to write down."""

@@ -31,6 +31,7 @@ from ganger_master.state import State
 
 MIN_HEADS, MAX_HEADS = 64, 1_024
 MIN_RUNS = 16  # of tasks that ask for the same: where little is free, a plan for many others costs more than it gives
+MOST_PARTS = 40  # of those that wait for what is over, that are told so before what is in line is planned
 NONE = Admitted((), ())
 
 _log = get_logger()
@@ -76,8 +77,12 @@ class Cycle:
         """Plan the heads of the queue once and carry the plan out."""
         now = self._clock.now()
         expire(self._engine, self._queue, now)  # nothing begins after its deadline
-        while self._engine.look(is_due):  # a part at a time: others get the lock in between
-            self._engine.apply((), now)
+        for _ in range(MOST_PARTS):
+            if not self._engine.look(is_due):
+                break
+            self._engine.apply(
+                (), now
+            )  # which wakes the queue if there is more: others get the lock in between
         self._queue.bring_in_line(now)
         # 1. The workers that may get work, and as many waiting tasks as could concern them.
         fleet, free = self._registry.fleet(now.steady_s)

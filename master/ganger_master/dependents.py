@@ -9,23 +9,38 @@ from dataclasses import dataclass
 from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.task import Task
 from ganger_core.domain.waits import Waits
+from ganger_master.elements import ElementStates
 
 
 @dataclass(slots=True)
 class Due:
-    """A task that is over or has begun to run, as it was then, and those that are still to hear of it."""
+    """A task that is over or has begun to run, as it was then, and those that are still to hear of it.
+
+    With `each` these are arrays that wait element by element: it is their element at the same position that hears.
+    """
 
     upstream: Task
     has_begun: bool
     waiting: deque[int]
+    each: bool = False
+
+
+@dataclass(slots=True)
+class Scan:
+    """An array that waits element by element is to look which elements of another are over, from `position` on."""
+
+    task_id: int
+    upstream: Task
+    states: ElementStates
+    position: int = 0
 
 
 class Dependents:
     """Who waits for whom, by ids. `due` is worked off by the engine, a part at a time; a restart finds it again."""
 
     def __init__(self) -> None:
-        self.due: deque[Due] = deque()
-        self._of: dict[int, dict[int, bool]] = {}  # who waits for it, and whether for its start; never empty
+        self.due: deque[Due | Scan] = deque()
+        self._of: dict[int, dict[int, set[DependencyKind]]] = {}  # who waits for it, and how; never empty
         self._upstreams: dict[int, tuple[int, ...]] = {}  # what each of these waits for
         self._elements: dict[
             int, set[int]
@@ -47,16 +62,16 @@ class Dependents:
 
     def waits(self, task_id: int, waits: Waits) -> None:
         """This task waits for that now, and for nothing else any more."""
-        kinds: dict[int, bool] = {}
+        kinds: dict[int, set[DependencyKind]] = {}
         for each in waits.after:
-            kinds[each.task_id] = kinds.get(each.task_id, False) or each.kind is DependencyKind.START
+            kinds.setdefault(each.task_id, set()).add(each.kind)
         for upstream in self._upstreams.pop(task_id, ()):
             if upstream not in kinds and upstream in self._of:
                 self._of[upstream].pop(task_id, None)
                 if not self._of[upstream]:
                     del self._of[upstream]
-        for upstream, for_start in kinds.items():
-            self._of.setdefault(upstream, {})[task_id] = for_start
+        for upstream, how in kinds.items():
+            self._of.setdefault(upstream, {})[task_id] = how
         if kinds:
             self._upstreams[task_id] = tuple(kinds)
 
@@ -74,11 +89,20 @@ class Dependents:
 
     def begun(self, task: Task) -> None:
         """This task has begun to run: whoever waits for its start is to hear of it."""
-        of = self._of.get(task.id, {})
-        waiting = [task_id for task_id, for_start in of.items() if for_start]
+        waiting = self._waiting(task.id, DependencyKind.START)
         for task_id in waiting:
-            of[task_id] = False  # once is enough
+            self._of[task.id][task_id].discard(DependencyKind.START)  # once is enough
         self.look(task, True, waiting)
+
+    def element_over(self, task: Task) -> None:
+        """This element of an array is over: what waits for that element by element is to hear of it."""
+        waiting = self.each(task.array_id)
+        if waiting:
+            self.due.append(Due(task, True, deque(waiting), each=True))
+
+    def each(self, array_id: int) -> list[int]:
+        """The arrays that wait for this one element by element."""
+        return self._waiting(array_id, DependencyKind.EACH)
 
     def look(self, upstream: Task, has_begun: bool, waiting: Iterable[int]) -> None:
         """These are to hear how this task stands."""
@@ -86,10 +110,12 @@ class Dependents:
         if left:
             self.due.append(Due(upstream, has_begun, left))
 
-    def take(self) -> tuple[Due, int]:
-        """The next that is to hear of something; there must be one."""
-        due = self.due[0]
+    def take(self, due: Due) -> int:
+        """Who is next to hear of this, which is the first that is due."""
         task_id = due.waiting.popleft()
         if not due.waiting:
             self.due.popleft()
-        return due, task_id
+        return task_id
+
+    def _waiting(self, task_id: int, kind: DependencyKind) -> list[int]:
+        return [waits for waits, kinds in self._of.get(task_id, {}).items() if kind in kinds]

@@ -12,6 +12,27 @@ from ganger_core.domain.task import Outcome, Task
 NO_CODE = 125  # what an end without an exit code counts as, beside those that have one
 
 
+_CODES = {state: number for number, state in enumerate(TaskState, start=1)}
+_STATES = {number: state for state, number in _CODES.items()}
+
+
+class ElementStates:
+    """How each element of an array stands that has a record, in a byte."""
+
+    def __init__(self, count: int) -> None:
+        self._codes = bytearray(count)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, position: int) -> TaskState | None:
+        """The state of the element at this position; None where it has no record."""
+        return _STATES.get(self._codes[position])
+
+    def __setitem__(self, position: int, state: TaskState) -> None:
+        self._codes[position] = _CODES[state]
+
+
 class Elements:
     """The elements of one array. Those without a record wait, or are what the rest of the array was closed as."""
 
@@ -24,6 +45,7 @@ class Elements:
         self.count = count
         self._ahead: set[int] = set()  # positions from `made` on that have records, too
         self._counts: Counter[TaskState] = Counter()  # of those that have records
+        self.states = ElementStates(count)
 
     def has_record(self, position: int) -> bool:
         """Whether the element at this position has a record."""
@@ -52,6 +74,7 @@ class Elements:
         else:
             self._counts[before] -= 1
         self._counts[task.state] += 1
+        self.states[task.id - self.array_id - 1] = task.state
         if task.state not in TASK_FINAL:
             self.open.add(task.id)
             return

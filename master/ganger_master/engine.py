@@ -248,8 +248,7 @@ class Engine:
             state.tasks[task.id] = task
             state.next_task_id = max(state.next_task_id, task.id + 1)
             settling.note(state, task)
-        for upstream, has_begun, task_id in change.due:
-            state.dependents.look(upstream, has_begun, [task_id])
+        state.dependents.due.extend(change.due)
         for attempt in change.attempts:
             state.attempts[attempt.ref.task_id] = attempt
             state.lanes.note(attempt, state.tasks[attempt.ref.task_id].lane)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.explanation import Explanation, Living, Waiting
 from ganger_core.domain.placement import not_worse
 from ganger_core.domain.resources import Resources
@@ -80,7 +82,12 @@ class Explainer:
         asked = 0 if task.array is not None else task.id
         standing = self._queue.standing(BucketKey.of(task), asked, now.wall_ms, _worth_a_look(workers))
         if standing is None:
-            return None, self._engine.position()[0]
+            next_id = self._engine.look(partial(_next_waiting, task))
+            if next_id is None:
+                return None, self._engine.position()[0]
+            key, most = BucketKey.of(task), _worth_a_look(workers)
+            standing = self._queue.standing(key, next_id, now.wall_ms, most, task.submitted_ms)
+            assert standing is not None, task
         near = nearest_busy(task.spec.resources, workers)
         held = self._registry.holdings([worker.id for worker in near])
         requests = {
@@ -144,3 +151,16 @@ def _worth_a_look(workers: Iterable[WorkerLook]) -> Callable[[Resources], int]:
         return MOST_OF_A_BUCKET
 
     return most
+
+
+def _next_waiting(task: Task, state: State) -> int | None:
+    """Of what waits beside the queue the next: this task, or an element of this array; None where nothing does."""
+    if task.array is None:
+        array = state.tasks.get(task.array_id)
+        one_by_one = array and any(each.kind is DependencyKind.EACH for each in array.waits.after)
+        return task.id if one_by_one else None
+    elements = state.arrays.get(task.id)
+    aside = [number for number in elements.open if state.tasks[number].state is TaskState.PENDING]
+    if aside:
+        return min(aside)
+    return task.id + 1 + elements.made if elements.untouched else None

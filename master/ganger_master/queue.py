@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ganger_core.domain.clock import Instant
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.task import Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
@@ -188,10 +189,11 @@ class TaskQueue(QueueLooks):
     def _push_array_locked(self, task: Task, now: Instant) -> None:
         assert task.array is not None, task
         self._aside.put(task.id, task.waits, now)
+        one_by_one = any(each.kind is DependencyKind.EACH for each in task.waits.after)  # as they get records
         key, before = BucketKey.of(task), self._arrays.get(task.id)
         if before is not None and before != key:
             self._move_rest_locked(task.id, before, key)
-        elif before is None and task.array.closed is None:
+        elif before is None and task.array.closed is None and not one_by_one:
             self._push_rest_locked(task, key)
 
     def _take_out_locked(self, task_id: int) -> bool:

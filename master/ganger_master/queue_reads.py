@@ -55,16 +55,22 @@ class QueueReads:
         return str(parked)
 
     def standing(
-        self, key: BucketKey, task_id: int, now_ms: int, most: Callable[[Resources], int]
+        self,
+        key: BucketKey,
+        task_id: int,
+        now_ms: int,
+        most: Callable[[Resources], int],
+        since_ms: int | None = None,
     ) -> Standing | None:
         """Where the task of this bucket stands, or would if it were in line; None when it does not wait.
 
         An id of 0 is the first of them that is in line. Of each bucket at most as many are named as `most` says of its
-        request. The mutex is held for a few buckets at a time.
+        request. The mutex is held for a few buckets at a time. `since_ms` is when a task was submitted that the queue
+        does not know yet: an element that waits for that with its index.
         """
         with self._mutex:
             bucket = self._buckets.get(key, _NOBODY)
-            since_ms = self._aside_since.get(task_id)
+            since_ms = self._aside_since.get(task_id, None if task_id in bucket else since_ms)
             if since_ms is None and not (task_id in bucket if task_id else bucket):
                 return None
             task_id = task_id or next(bucket.in_order())[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.placement import explain_refusal
 from ganger_core.domain.plan import Fleet, GroupRefusal, RefusalCode
 from ganger_core.domain.resources import KINDS, Resources
@@ -142,7 +143,9 @@ def why_aside(own: Waits, arrays: Waits, standing: Callable[[int], str] = lambda
     for waits in (own, arrays):
         if waits.held_by:
             return f"held by {waits.held_by}: `ganger release` lets it go on"
-    after = own.after + arrays.after
+    # What its array waits for element by element, it waits for by itself.
+    whole = tuple([each for each in (*own.after, *arrays.after) if each.kind is not DependencyKind.EACH])
+    after = whole or own.after
     if after:
         others = len(after) - 1
         also = f" and {others} other{'s' if others > 1 else ''}" if others else ""

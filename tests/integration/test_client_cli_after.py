@@ -17,7 +17,7 @@ from ganger_core.domain.waits import Waits
 from testkit.client_cli import Cli
 from testkit.client_master import ScriptedMaster
 
-OK, ANY, FAIL, START = DependencyKind
+OK, ANY, FAIL, START, EACH = DependencyKind
 WHY = '1 "prep" failed with exit code 3; 2 was skipped for it'
 
 
@@ -46,8 +46,8 @@ def test_what_to_wait_for_is_named_like_tasks_everywhere(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start"),
         (("--after", "x"), "there is no task 'x'"),
+        (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start, each"),
         (("--on-dependency-failure", "cry"), "on_dependency_failure: 'cry' is none of skip, hold, run, fail"),
     ],
 )
@@ -95,13 +95,40 @@ def test_what_was_skipped_can_be_retried_and_does_not_wait_for_what_is_over(cli:
     master = cli.master
     skipped(cli)
     assert cli("retry", "1", "2").code == 0
-    assert [master.tasks[each].spec.after for each in (3, 4)] == [(), ()]
+    assert [master.tasks[each].spec.after for each in (3, 4)] == [(), (Dependency(3),)]
+    assert cli("retry", "2").code == 0
+    assert master.tasks[5].spec.after == ()
     assert cli("retry", "2", "--after", "3").code == 0
-    assert master.tasks[5].spec.after == (Dependency(3),)
-    waits = replace(master.tasks[5], waits=Waits(after=(Dependency(3),)))
-    master.tasks[5] = waits
-    assert "waits for  3" in cli("show", "5").out
-    master.end(5, outcome=Outcome(OutcomeKind.CANCELLED))
-    assert cli("retry", "5", "--cancelled").code == 0
-    assert master.tasks[6].spec.after == (Dependency(3),)  # which goes on still
+    assert master.tasks[6].spec.after == (Dependency(3),)
+    waits = replace(master.tasks[6], waits=Waits(after=(Dependency(3),)))
+    master.tasks[6] = waits
+    assert "waits for  3" in cli("show", "6").out
+    master.end(6, outcome=Outcome(OutcomeKind.CANCELLED))
+    cli("submit", "--array", "0-1", "--after", "each:3", "--after", "3", "--", "true")
+    assert master.tasks[7].spec.after == (Dependency(3, EACH), Dependency(3))
+    for element in (8, 9):
+        master.run(element)
+        master.end(element, 1)
+    with master.changed:
+        master.change(7, state=TaskState.FAILED)
+    assert cli("retry", "7").code == 0
+    assert master.tasks[10].spec.after == (Dependency(3),)
+    assert cli("retry", "6", "--cancelled").code == 0
+    assert master.tasks[13].spec.after == (Dependency(3),)  # which goes on still
     assert master.tasks[2].state is TaskState.SKIPPED
+
+
+def test_what_goes_element_by_element_does_so_again_with_the_same_indices(cli: Cli) -> None:
+    master = cli.master
+    for given in ((), ("--after", "each:1"), ("--after", "each:1")):
+        cli("submit", "--array", "0-2", *given, "--", "true")
+    for array_id, failed in ((1, {1, 2}), (5, {1, 2}), (9, {1})):
+        for index in range(3):
+            master.run(array_id + 1 + index)
+            master.end(array_id + 1 + index, int(index in failed))
+        with master.changed:
+            master.change(array_id, state=TaskState.FAILED)
+    assert cli("retry", "5", "9", "1").code == 0
+    assert [str(master.tasks[each].array.indices) for each in (13, 16, 19)] == ["1-2", "1-2", "1"]  # type: ignore[union-attr]
+    assert master.tasks[16].spec.after == (Dependency(13, EACH),)
+    assert master.tasks[19].spec.after == (Dependency(13, OK),)

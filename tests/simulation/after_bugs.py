@@ -29,7 +29,7 @@ def _runs_at_once() -> Patches:
 
 def _forgotten_at_the_start() -> Patches:
     """A restarted master does not look what the tasks have come to that are waited for."""
-    return {"ganger_master.settling:load": lambda state, stored: None}
+    return {"ganger_master.settling:load": lambda state, stored, states: None}
 
 
 def _unbegun_end_unheard() -> Patches:
@@ -48,9 +48,21 @@ def _any_end_will_do() -> Patches:
     return {"ganger_master.settling:judge": lenient}
 
 
+def _over_already_unheard() -> Patches:
+    """An array that waits element by element does not look which of the others are over already."""
+    from ganger_master.changes import Change
+
+    def scan(state: Any, rules: object, due: object, now: object) -> Change:
+        state.dependents.due.popleft()
+        return Change()
+
+    return {"ganger_master.settling:_scan": scan}
+
+
 AFTER_BUGS: Mapping[str, Callable[[], Patches]] = {
     "what is after others runs at once": _runs_at_once,
     "ends are not looked for at the start": _forgotten_at_the_start,
     "unbegun elements end unheard": _unbegun_end_unheard,
     "any end will do": _any_end_will_do,
+    "elements that are over already are not looked for": _over_already_unheard,
 }

@@ -16,6 +16,7 @@ from ganger_core.domain.published import Published
 from ganger_core.domain.task import Attempt, AttemptRef, Event, LogStream, Task, WorkerProfile
 from ganger_master import settling
 from ganger_master.arrays import element
+from ganger_master.elements import ElementStates
 from ganger_master.remembering import KnownOutputs
 from ganger_master.state import State
 from ganger_master.store import reader
@@ -90,7 +91,7 @@ class Disk:
             for task in self.tasks.values():
                 if task.array_id == array.id:
                     state.arrays.get(array.id).note(None, task)
-        settling.load(state, self.task)
+        settling.load(state, self.task, self.element_states)
         return state
 
     def close(self) -> None:
@@ -104,6 +105,15 @@ class Disk:
             if array.array and array.id < task_id <= array.id + len(array.array):
                 return element(array, task_id - array.id - 1, None)
         return None
+
+    def element_states(self, array: Task) -> ElementStates:
+        """As `StoreReader.element_states`."""
+        assert array.array is not None
+        states = ElementStates(len(array.array))
+        for task in self.tasks.values():
+            if task.array_id == array.id:
+                states[task.id - array.id - 1] = task.state
+        return states
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """As `StoreReader.attempts`."""

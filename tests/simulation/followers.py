@@ -6,6 +6,7 @@ What is allowed is judged by the truth: by the final states on disk, and by the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ganger_core.convert.task import spec_to_proto
@@ -15,6 +16,7 @@ from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import OutcomeKind, Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2
+from ganger_master.dependents import Due
 from ganger_master.state import State
 from simulation.host import Program
 from simulation.sweeps import CALL_S, Sweeps
@@ -57,7 +59,7 @@ class Followers:
     def may_begin(self, task: Task) -> None:
         """A process of this task begins: all that it is to run after has come, or it is to run all the same."""
         policy = task.spec.on_dependency_failure
-        for each in task.spec.after:
+        for each in self._of(task):
             self._world.invariants.checks["after others"] += 1
             if self._has_come(each):
                 continue
@@ -72,8 +74,17 @@ class Followers:
         self._world.invariants.checks["skipped"] += 1
         if self._have_begun([task.id]):
             raise Violation(f"I25 {task.label} is {task.state}, but it ran")
-        if not any(not self._has_come(each) and not self._may_come(each) for each in task.spec.after):
+        if not any(not self._has_come(each) and not self._may_come(each) for each in self._of(task)):
             raise Violation(f"I25 {task.label} is {task.state}, but all may come: {task.spec.after}")
+
+    def _of(self, task: Task) -> list[Dependency]:
+        """What this task is to run after; of an element that goes with those of another array, its own."""
+        each, found = DependencyKind.EACH, []
+        for other in task.spec.after:
+            element = Dependency(other.task_id + task.id - task.array_id)
+            found.append(element if other.kind is each else other)
+            self._world.invariants.checks["element by element"] += other.kind is each
+        return found
 
     def _has_come(self, each: Dependency) -> bool:
         upstream = self._stored(each.task_id)
@@ -113,7 +124,13 @@ class Followers:
             after=self._after(),
             on_dependency_failure=rng.choice(tuple(OnDependencyFailure)),
         )
-        if rng.random() < 0.3:
+        each = rng.choice(list(self._sweeps.acknowledged.values()) or [0]) if rng.random() < 0.2 else 0
+        if each:
+            array = self._stored(each).array
+            assert array is not None
+            spec = replace(spec, after=(*spec.after[:1], Dependency(each, DependencyKind.EACH)))
+            task_id = await self._sweeps.hand_in(label, spec, len(array))
+        elif rng.random() < 0.3:
             task_id = await self._sweeps.hand_in(label, spec, rng.randint(1, 6))
         else:
             request = task_pb2.SubmitTaskRequest(request_id=label, spec=spec_to_proto(spec))
@@ -140,22 +157,22 @@ class Followers:
             found += [array_id, array_id + rng.randint(1, len(array))]
         if not found:
             return ()
-        kinds = (*DependencyKind, DependencyKind.OK, DependencyKind.OK)
+        kinds = (*_MET, DependencyKind.START, DependencyKind.OK, DependencyKind.OK)
         chosen = [Dependency(rng.choice(found), rng.choice(kinds)) for _ in range(rng.randint(1, 3))]
         return tuple(dict.fromkeys(chosen))
 
     async def _release(self, task_id: int) -> None:
-        """Look now and then whether it is held for want of another, and let it go on then."""
+        """Look now and then whether it, or an element, is held for want of another, and let that go on then."""
         while not self._stored(task_id).is_final:
             await self._proc.sleep(3 + self._rng.random() * 20)
-            if self._stored(task_id).waits.held_by:
+            for member in [n for n in self._members(self._stored(task_id)) if self._stored(n).waits.held_by]:
                 self._world.invariants.checks["held for another"] += 1
-                number = f"{task_id}-{self._world.disk.commits}"
-                request = task_pb2.UpdateTaskRequest(request_id=f"f{number}", task_id=task_id, held=False)
+                number = f"{member}-{self._world.disk.commits}"
+                request = task_pb2.UpdateTaskRequest(request_id=f"f{number}", task_id=member, held=False)
                 try:
                     await self._until_answered("UpdateTask", request)
                 except Conflict:
-                    return  # it is over
+                    continue  # it is over
 
     async def _until_answered(self, method: str, request: Any) -> Any:
         while True:
@@ -170,9 +187,11 @@ class Followers:
 def dependents_add_up(state: State) -> None:
     """Whoever waits for others will hear of them: the master remembers it, or it is due."""
     heard = {(task_id, upstream) for upstream, of in state.dependents._of.items() for task_id in of}
-    heard |= {(task_id, due.upstream.id) for due in state.dependents.due for task_id in due.waiting}
+    heard |= {
+        (n, due.upstream.id) for due in state.dependents.due if isinstance(due, Due) for n in due.waiting
+    }
     for task in state.tasks.values():
         if task.waits.after and not task.is_final and (task.array is None or task.array.closed is None):
             for each in task.waits.after:
-                if (task.id, each.task_id) not in heard:
+                if each.kind is not DependencyKind.EACH and (task.id, each.task_id) not in heard:
                     raise Violation(f"I14 {task.label} waits for {each}, and nobody will tell it")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganger_core.convert.task import array_to_proto, spec_to_proto
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.errors import Conflict, GangerError
 from ganger_core.domain.resources import Resources
 from ganger_core.domain.states import TASK_FINAL, TaskState
@@ -167,7 +168,11 @@ def add_up(state: State, queue: Any) -> None:
         if len(running) != state.lanes.running(array_id):
             raise Violation(f"I12 of array {array_id} run {len(running)}: {state.lanes.running(array_id)}")
         closed = state.tasks[array_id].array.closed  # type: ignore[union-attr]
-        waiting = sum(task.state is TaskState.PENDING for task in mine) + (not closed) * elements.untouched
+        waits = state.tasks[array_id].waits.after
+        if closed or any(each.kind is DependencyKind.EACH for each in waits):  # those come with their records
+            waiting = sum(task.state is TaskState.PENDING for task in mine)
+        else:
+            waiting = sum(task.state is TaskState.PENDING for task in mine) + elements.untouched
         queued = [len(bucket) for key, bucket in queue._buckets.items() if key.array_id == array_id]
         queued += [1 for task_id in queue._aside_since if queue._bucket_of[task_id].array_id == array_id]
         if sum(queued) != waiting:

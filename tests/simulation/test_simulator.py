@@ -52,12 +52,13 @@ SEED = {
     "hold is only noted": 2,
     "retries are not counted": 2,
     "what is after others runs at once": 2,
-    "ends are not looked for at the start": 12,
-    "any end will do": 2,
-    "unbegun elements end unheard": 89,
     "outputs of a late attempt stored": 22,
     "outputs removed on any refusal": 22,
     "outputs of an old attempt stay": 61,
+    "ends are not looked for at the start": 26,
+    "any end will do": 12,
+    "unbegun elements end unheard": 25,
+    "elements that are over already are not looked for": 2,
 }
 """The seed that shows a bug. What changes the course of events may move it: then `--bugs` says where it went."""
 MOST_SEEDS = 60
@@ -95,7 +96,7 @@ def test_no_seed_breaks_an_invariant(first: int) -> None:
             checks[kind]
             for kind in (
                 *("starts", "finals", "commits", "states", "lost", "elements", "arrays", "outputs"),
-                *("after others", "skipped", "held for another"),
+                *("after others", "skipped", "held for another", "element by element"),
                 *LANES,
             )
         )

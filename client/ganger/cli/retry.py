@@ -43,7 +43,7 @@ def retry(
 
     The elements keep their indices, their lines or values, and the limits of their array, which must be over;
     elements that are named one by one need only be over themselves. What a task was to run after and is over
-    is not waited for again: --after names what to wait for instead, such as the new id of what had failed.
+    is not waited for again, unless it is named here, too: then its new task is. --after names others instead.
 
     A name, or how it begins, stands for the newest task of that name, -l for what failed of all that has the labels.
     """
@@ -57,9 +57,11 @@ def retry(
         states = (*FAILED, TaskState.CANCELLED) if cancelled else FAILED
         chosen = named_ids(client, ids, label, Choice.RETRY, states)
         wanted = read_after(client, after) or None
-        for task_id, indices in by_array(chosen).items():
+        news: dict[int, int] = {}
+        for task_id, indices in sorted(by_array(chosen).items()):  # first what others are after
             try:
-                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted)
+                new_id = client.retry(task_id, indices=indices, cancelled=cancelled, after=wanted, again=news)
+                news[task_id] = new_id
                 again[new_id] = task_id, _said(client, new_id, task_id)
             except (Conflict, Invalid, NotFound) as error:
                 tell(explain(error))

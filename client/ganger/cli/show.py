@@ -115,7 +115,7 @@ def _show(status: TaskStatus, now_ms: int) -> None:
         ("limits", _limits(spec)),
         ("deadline", clock(spec.deadline_ms) if spec.deadline_ms else ""),
         ("after", _after(spec)),
-        ("waits for", ", ".join(str(each.task_id) for each in task.waits.after)[:60]),
+        ("waits for", _waits_for(task)),
         ("not before", clock(task.waits.until_ms) if task.waits.until_ms > now_ms else ""),
         ("retries", describe_retries(task)),
         ("faults", f"{task.faults}: so often its worker could not start it" if task.faults else ""),
@@ -229,6 +229,12 @@ def _after(spec: TaskSpec) -> str:
         return ""
     said = [f"{each.task_id} ({each.kind.lower()})" for each in spec.after]
     return cut(f"{', '.join(said)}; otherwise: {spec.on_dependency_failure.lower()}", 80)
+
+
+def _waits_for(task: Task) -> str:
+    """What has not come yet of that which it is to run after."""
+    left = () if task.is_final else task.waits.after
+    return cut(", ".join(str(each.task_id) for each in left), 60)
 
 
 def _cells(attempt: Attempt, now_ms: int) -> list[str]:

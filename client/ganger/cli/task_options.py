@@ -105,7 +105,7 @@ After = Annotated[
     list[str],
     typer.Option(
         "--after",
-        help="After these: 41,42 or any:41, fail:41, start:41; repeatable.",
+        help="After these: 41,42 or any:41, fail:41, start:41, each:41; repeatable.",
         metavar="[KIND:]ID,...",
         default_factory=list,
         show_default=False,

@@ -22,7 +22,6 @@ from ganger.slurm.times import limit_s, moment
 from ganger.slurm.variables import exported, slurm_variables
 from ganger.wording import signal_name
 from ganger_core.domain.array import MOST_ELEMENTS, Indices
-from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.parse import parse_cpus, parse_memory
 from ganger_core.domain.task import DEFAULT_PRIORITY
@@ -276,8 +275,6 @@ def _dependencies(said: Said) -> tuple[tuple[str, str], ...]:
             )
         if "+" in match[2]:
             raise Invalid(f"--dependency: {part!r}: a delay (+) is not there; --begin=now+10minutes is")
-        if condition.upper() not in DependencyKind.__members__:
-            raise Invalid(f"--dependency: {part!r}: Ganger cannot do that yet; afterok and afterany it can")
         found += [(condition, job) for job in match[2].split(":")[1:]]
     return tuple(found)
 

@@ -39,7 +39,7 @@ _KEPT = (
     ("chdir", "D", _V, "`--workdir`"),
     ("cpus-per-task", "c", _V, "`--cpus`"),
     ("deadline", "", _V, "`--deadline`"),
-    ("dependency", "d", _V, "`--after`: `afterok`, `afterany`, `afternotok`, `after`"),
+    ("dependency", "d", _V, "`--after`: `afterok`, `afterany`, `afternotok`, `after`, `aftercorr`"),
     ("error", "e", _V, "stderr into this file"),
     ("export", "", _V, "`ALL`, `NONE`, `NAME`, `NAME=VALUE`; `ALL` unless given"),
     ("hold", "H", _N, "`--hold`"),

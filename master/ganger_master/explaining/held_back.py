@@ -33,8 +33,11 @@ def held_back(facts: Facts) -> Iterator[HeldBack]:
         if waits.held_by:
             cause = Cause(CauseCode.HELD, f"{whose}held by {waits.held_by}")
             yield HeldBack(cause, Change(ChangeKind.RELEASE, number=task_id))
-        if waits.after:
-            yield HeldBack(Cause(CauseCode.DEPENDENCY, f"{whose}{_waits_for(facts, waits.after)}"))
+        after = [
+            each for each in waits.after if each.kind is not DependencyKind.EACH
+        ]  # which its elements have
+        if after:
+            yield HeldBack(Cause(CauseCode.DEPENDENCY, f"{whose}{_waits_for(facts, after)}"))
         if waits.until_ms > facts.now_ms:
             yield HeldBack(Cause(CauseCode.NOT_BEFORE, f"{whose}not to start yet", waits.until_ms))
     if facts.paused_until_ms > facts.now_ms:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from operator import eq
+
 from ganger_core.convert import task as convert
 from ganger_core.domain import validate
 from ganger_core.domain.array import Array, Items
-from ganger_core.domain.errors import GangerError
+from ganger_core.domain.dependency import DependencyKind
+from ganger_core.domain.errors import GangerError, Invalid, NotFound
+from ganger_core.domain.task import Task, TaskSpec
 from ganger_core.wire.v1 import task_pb2
 from ganger_master.changes import SubmitArray
+from ganger_master.elements import ElementStates
 from ganger_master.services.calls import ClientCalls, caller, request_of
 from ganger_master.services.uploads import checked_items
 from ganger_master.store.rows import array_to_text, spec_to_json
@@ -25,7 +31,7 @@ class ArrayCalls(ClientCalls):
         spec = convert.spec_from_proto(request.spec)
         array = await self._read(convert.array_from_proto, request.array)  # it may name many indices
         validate.check_spec(spec, "spec", self._least_lease_s)
-        validate.check_order([spec])
+        validate.check_order([spec], is_array=True)
         validate.check_array(array)
         key = request_of(request.request_id, f"{spec_to_json(spec)}\n{array_to_text(array)}")
         items = None
@@ -34,12 +40,41 @@ class ArrayCalls(ClientCalls):
             if array.items:
                 items = await self._items(key.owner, array)
         known = await self._upstreams(key, (spec,))
-        applied = self._engine.apply([SubmitArray(key, spec, array, items, known)], self._clock.now())
+        states = await self._states(spec, array, known)
+        applied = self._engine.apply([SubmitArray(key, spec, array, items, known, states)], self._clock.now())
         task_id = applied.only()
         await self._gate.passed(applied.ticket)
         assert isinstance(task_id, int)
         self._uploads.drop(key.owner, array.items)
         return task_pb2.SubmitArrayResponse(task_id=task_id, count=len(array))
+
+    async def _states(
+        self, spec: TaskSpec, array: Array, known: Mapping[int, Task]
+    ) -> dict[int, ElementStates]:
+        """How the elements stand of those arrays that are over and that this one waits for element by element.
+
+        Raises `Invalid` where there is no element for each of the array's own, `NotFound` where these are forgotten.
+        """
+        found = {}
+        for task_id in [each.task_id for each in spec.after if each.kind is DependencyKind.EACH]:
+            other = known.get(task_id)
+            if other is None:  # a repeated request, which is not done again
+                continue
+            if other.array is None:
+                raise Invalid(
+                    f"after: each goes element by element, and task {task_id} is no array", field="after"
+                )
+            if not await self._read(_same_indices, array, other.array):
+                raise Invalid(
+                    f"after: each goes element by element, but array {task_id} has other indices: "
+                    f"{str(other.array.indices)[:80]}, not {str(array.indices)[:80]}",
+                    field="after",
+                )
+            if other.is_final:
+                found[task_id] = states = await self._read(self._reader.element_states, other)
+                if any(states[position] is None for position in range(other.array.made)):
+                    raise NotFound(f"after: elements of array {task_id} are forgotten", field="after")
+        return found
 
     async def PutItems(self, request: task_pb2.PutItemsRequest, context: object) -> task_pb2.PutItemsResponse:
         """Take in a part of the items of an array that is to come."""
@@ -56,3 +91,7 @@ class ArrayCalls(ClientCalls):
         except GangerError:
             self._uploads.drop(owner, array.items)
             raise
+
+
+def _same_indices(one: Array, other: Array) -> bool:
+    return len(one) == len(other) and all(map(eq, one.indices, other.indices))

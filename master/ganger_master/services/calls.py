@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -85,15 +85,14 @@ class ClientCalls:
             self._engine.stored_answer(key) is not None
         ):  # that is what a repeated request gets, whatever became of them
             return {}
-        known = {}
-        for task_id in dict.fromkeys(
-            each.task_id for spec in specs for each in spec.after if each.task_id > 0
-        ):
-            try:
-                known[task_id], _, _ = await self._find(task_id)
-            except NotFound:
-                why = why_unknown(self._engine.look(_next_task_id), task_id)
-                raise NotFound(why, field="after") from None
+        ids = list(dict.fromkeys(each.task_id for spec in specs for each in spec.after if each.task_id > 0))
+        if not ids:
+            return {}
+        known, ticket = await self._read(self._look_up, ids)  # they may be too many for the loop
+        await self._gate.passed(ticket)
+        for task_id in ids:
+            if task_id not in known or not caller().owns(known[task_id].owner):
+                raise NotFound(why_unknown(self._engine.look(_next_task_id), task_id), field="after")
         return known
 
     async def _attempts(self, task: Task, newest: Attempt | None) -> list[Attempt]:
@@ -108,6 +107,17 @@ class ClientCalls:
         """What the task's newest attempt published; what an older one did does not count any more."""
         found = await self._read(self._reader.published, task.id) if task.token else None
         return found if found and found.ref.token == task.token else None
+
+    def _look_up(self, task_ids: Iterable[int]) -> tuple[dict[int, Task], int]:
+        """Those of these tasks that there are, and the ticket that this depends on."""
+        known, ticket = {}, 0
+        for task_id in task_ids:
+            seen = self._engine.see(task_id)
+            task = seen.task if seen is not None else self._reader.task(task_id)
+            if task is not None:
+                known[task_id] = task
+            ticket = max(ticket, seen.ticket if seen is not None else 0)
+        return known, ticket
 
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)

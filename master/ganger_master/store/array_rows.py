@@ -9,6 +9,7 @@ from ganger_core.domain.array import Items
 from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import Task
 from ganger_master.arrays import element
+from ganger_master.elements import ElementStates
 from ganger_master.state import State
 from ganger_master.store import rows
 
@@ -25,6 +26,16 @@ def load_array(db: sqlite3.Connection, state: State, task: Task) -> None:
     last = task.id + len(task.array)
     for row in db.execute(f"{_TASKS} WHERE id > ? AND id <= ? ORDER BY id", (task.id, last)):
         elements.note(None, rows.task_from_row(row))
+
+
+def element_states(db: sqlite3.Connection, array: Task) -> ElementStates:
+    """How those elements of an array stand that have rows."""
+    assert array.array is not None, array
+    states = ElementStates(len(array.array))
+    where = "SELECT id, state FROM tasks WHERE id > ? AND id <= ?"
+    for task_id, state in db.execute(where, (array.id, array.id + len(array.array))):
+        states[task_id - array.id - 1] = TaskState(state)
+    return states
 
 
 def array_of(db: sqlite3.Connection, task_id: int) -> Task | None:

@@ -14,10 +14,11 @@ from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Task
 from ganger_master import locks, settling
+from ganger_master.elements import ElementStates
 from ganger_master.remembering import KnownOutputs
 from ganger_master.state import State
 from ganger_master.store import rows
-from ganger_master.store.array_rows import ItemsOf, array_of, elements, load_array, untouched
+from ganger_master.store.array_rows import ItemsOf, array_of, element_states, elements, load_array, untouched
 from ganger_master.store.choosing import chosen_by
 from ganger_master.store.database import BUSY_TIMEOUT_S, open_reader, open_writer, refused
 
@@ -57,7 +58,7 @@ def load(db: sqlite3.Connection) -> State:
         f"SELECT {', '.join('a.' + c for c in rows.ATTEMPT_COLUMNS.split(', '))} FROM tasks t "  # noqa: S608
         f"JOIN attempts a ON a.task_id = t.id AND a.token = t.token WHERE t.state NOT IN ({_FINAL})"
     )
-    settling.load(state, partial(stored_task, db))
+    settling.load(state, partial(stored_task, db), partial(element_states, db))
     for row in db.execute(live):
         attempt = rows.attempt_from_row(row)
         state.attempts[attempt.ref.task_id] = attempt
@@ -97,6 +98,10 @@ class StoreReader:
     def task(self, task_id: int) -> Task | None:
         """The task as stored, also an element that has no record."""
         return stored_task(self._db(), task_id, self._items_of)
+
+    def element_states(self, array: Task) -> ElementStates:
+        """How those elements of an array stand that have rows."""
+        return element_states(self._db(), array)
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The task's attempts, from the first to the newest."""

@@ -18,6 +18,7 @@ class DependencyKind(StrEnum):
     ANY = "ANY"  # it is over, however it ended
     FAIL = "FAIL"  # it has FAILED, TIMED_OUT or EXPIRED
     START = "START"  # it has begun to run; of an array, an element has
+    EACH = "EACH"  # of two arrays, element by element: the one with the same index has SUCCEEDED
 
 
 class OnDependencyFailure(StrEnum):
@@ -48,7 +49,10 @@ class Verdict(StrEnum):
 
 
 def judge(kind: DependencyKind, state: TaskState, has_begun: bool) -> Verdict:
-    """How a dependency of this kind stands, on a task in this state that has begun to run or not."""
+    """How a dependency of this kind stands, on a task in this state that has begun to run or not.
+
+    What waits element by element always waits as a whole: its elements have dependencies of their own.
+    """
     if kind is DependencyKind.START and has_begun:
         return Verdict.MET
     if state not in TASK_FINAL:
@@ -62,4 +66,6 @@ def judge(kind: DependencyKind, state: TaskState, has_begun: bool) -> Verdict:
             is_met = state in FAILED
         case DependencyKind.START:
             is_met = False
+        case DependencyKind.EACH:
+            return Verdict.WAITS
     return Verdict.MET if is_met else Verdict.NEVER

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from ganger_core.domain.array import MOST_ELEMENTS, Array
-from ganger_core.domain.dependency import Dependency
+from ganger_core.domain.dependency import Dependency, DependencyKind
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.labels import check_labels
 from ganger_core.domain.plan import Snapshot
@@ -40,6 +40,7 @@ MAX_NAME = 128
 MAX_PATH = 4095
 MAX_REASON = 500  # characters that a person says why
 MAX_AFTER = 1_000  # tasks to wait for; more are an array
+MOST_AFTER = 20_000  # of all tasks of one call
 MAX_TEXT = 4096  # characters of a message for people
 MAX_PRIORITY = 100
 MAX_CPU_MILLI = 1_000_000
@@ -165,8 +166,15 @@ def check_after(after: Sequence[Dependency], field: str = "after") -> None:
         raise Invalid(f"{field} names a task twice", field=field)
 
 
-def check_order(specs: Sequence[TaskSpec], field: str = "specs") -> None:
-    """Tasks of one call may be after each other (-1 is the first), but not in a circle."""
+def check_order(specs: Sequence[TaskSpec], field: str = "specs", *, is_array: bool = False) -> None:
+    """Tasks of one call may be after each other (-1 is the first), but not in a circle; arrays element by element."""
+    if not is_array and any(each.kind is DependencyKind.EACH for spec in specs for each in spec.after):
+        raise Invalid("after: each goes element by element, and this is no array", field="after")
+    named = sum([len(spec.after) for spec in specs])
+    if named > MOST_AFTER:
+        raise Invalid(
+            f"{field}: after names {named} tasks in one call; at most {MOST_AFTER} are allowed", field=field
+        )
     if not any(each.task_id < 0 for spec in specs for each in spec.after):  # nearly always
         return
     graph: dict[int, list[int]] = {}

@@ -111,13 +111,14 @@ def test_a_warning_before_the_begin_is_named_as_without_effect() -> None:
 
 
 def test_dependencies() -> None:
-    text = "afterok:41:42,afterany:43_7,afternotok:44,after:45"
+    text = "afterok:41:42,afterany:43_7,afternotok:44,after:45,aftercorr:46"
     assert batch(f"-d {text}").after == (
         ("ok", "41"),
         ("ok", "42"),
         ("any", "43_7"),
         ("fail", "44"),
         ("start", "45"),
+        ("each", "46"),
     )
 
 
@@ -154,7 +155,6 @@ def test_an_array() -> None:
         ("-d singleton", "--dependency: 'singleton' is not there; write afterok:41"),
         ("-d afterok:41?afterok:42", "any of several (?) is not there"),
         ("-d after:41+10", "a delay (+) is not there; --begin=now+10minutes is"),
-        ("-d aftercorr:41", "--dependency: 'aftercorr:41': Ganger cannot do that yet"),
         ("-d 41", "--dependency: '41' is not there"),
         ("--open-mode=w", "--open-mode=w: write append or truncate"),
         ("--export=1A=x", "--export: '1A' is no name of a variable"),

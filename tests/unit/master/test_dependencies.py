@@ -25,7 +25,7 @@ from testkit.builders import a_spec, a_worker, ended, started
 from testkit.one_thread import OneThreadMaster
 
 WORKER = a_worker("w1", cpus=64, slots=64)
-OK, ANY, FAIL, START = DependencyKind
+OK, ANY, FAIL, START, EACH = DependencyKind
 SKIP, HOLD, RUN, AS_FAILURE = OnDependencyFailure
 PENDING, RUNNING, SUCCEEDED, FAILED = (
     TaskState.PENDING,
@@ -104,7 +104,7 @@ FINALS = {
 }
 
 
-@pytest.mark.parametrize("kind", DependencyKind)
+@pytest.mark.parametrize("kind", FINALS)
 def test_what_is_judged_is_the_final_state(kind: DependencyKind) -> None:
     for upstream in TaskState:
         waits = Verdict.WAITS if upstream not in TASK_FINAL else Verdict.NEVER
@@ -383,6 +383,7 @@ def test_tasks_of_one_call_may_be_after_each_other(master: OneThreadMaster) -> N
     [
         ([after(-1)], "specs: tasks wait for each other: -1 before -1"),
         ([a_spec(), after(-3)], r"specs\[1\].after names the task -3 of this call, which has 2"),
+        ([after(*range(1, 1001))] * 21, "specs: after names 21000 tasks in one call; at most 20000"),
         (
             [after(-2, name="a"), after(-3), after(-1, 7)],
             'specs: tasks wait for each other: -1 "a" before -3 before -2 before -1 "a"',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from ganger_core.wire.v1 import task_pb2 as pb
 from ganger_master.changes import Forget
 from ganger_master.disk import DiskFloor, DiskGuard
 from ganger_master.feed import Feed
+from ganger_master.fetching import OutputDesk
 from ganger_master.gate import DurableGate
 from ganger_master.services.tasks import TaskService
 from ganger_master.store.reader import StoreReader
@@ -29,6 +30,12 @@ WORKER = a_worker("w1", cpus=64)
 OK, ANY = pb.DEPENDENCY_KIND_OK, pb.DEPENDENCY_KIND_ANY
 
 T = TypeVar("T")
+
+
+def a_message(after: Iterable[tuple[int, int]]) -> pb.TaskSpec:
+    spec = pb.TaskSpec(command=["true"], resources=pb.Resources(cpu_milli=1000, slots=1))
+    spec.after.extend(pb.Dependency(task_id=each, kind=kind) for each, kind in after)  # type: ignore[arg-type]
+    return spec
 
 
 class Desk:
@@ -52,6 +59,7 @@ class Desk:
             readers,
             master.clock,
             roomy,
+            OutputDesk(),
             heartbeat_every_s=5,
         )
 
@@ -64,9 +72,14 @@ class Desk:
         self.master.commit()
         return answered
 
+    def submit_array(self, indices: str, *after: tuple[int, int]) -> int:
+        array = pb.Array(indices=indices)
+        number = f"a{next(self.numbers)}"
+        request = pb.SubmitArrayRequest(request_id=number, spec=a_message(after), array=array)
+        return int(self.call(self.service.SubmitArray(request, None)).task_id)
+
     def submit(self, *after: tuple[int, int], request_id: str = "", **who: Any) -> int:
-        spec = pb.TaskSpec(command=["true"], resources=pb.Resources(cpu_milli=1000, slots=1))
-        spec.after.extend(pb.Dependency(task_id=each, kind=kind) for each, kind in after)  # type: ignore[arg-type]
+        spec = a_message(after)
         request = pb.SubmitTaskRequest(request_id=request_id or f"r{next(self.numbers)}", spec=spec)
         return int(self.call(self.service.SubmitTask(request, None), **who).task_id)
 
@@ -127,6 +140,30 @@ def test_one_that_waits_says_for_what(desk: Desk) -> None:
     rows = desk.call(desk.service.ListTasks(pb.ListTasksRequest(task_ids=[then]), None), role=Role.ADMIN).rows
     assert [row.task.reason for row in rows] == [f"waits for {first} (PENDING)"]
     assert [each.task_id for each in rows[0].task.waits.after] == [first]
+
+
+def test_element_by_element_needs_an_array_with_the_same_indices(desk: Desk) -> None:
+    master, each = desk.master, pb.DEPENDENCY_KIND_EACH
+    first = desk.submit_array("0-9:3")
+    assert desk.submit_array("9,0,3,6", (first, each)) == first + 5
+    with pytest.raises(Invalid, match=r"array 1 has other indices: 0-9:3, not 0-3$") as caught:
+        desk.submit_array("0-3", (first, each))
+    assert caught.value.field == "after"
+    task_id = desk.submit()
+    with pytest.raises(Invalid, match=f"task {task_id} is no array"):
+        desk.submit_array("0", (task_id, each))
+    with pytest.raises(Invalid, match="each goes element by element, and this is no array"):
+        desk.submit((first, each))
+    finish(master, 3)
+    assert desk.status(first).state == pb.TASK_STATE_FAILED
+    for each_id in range(first, first + 5):
+        del master.state.tasks[each_id]
+    third = desk.submit_array("0-9:3", (first, each))
+    assert desk.status(third).state == pb.TASK_STATE_SKIPPED
+    assert desk.status(third + 2).reason == f"{first}.3 failed; {third}.3 was skipped for it"
+    master.apply(Forget(task_ids=(first + 2,)))
+    with pytest.raises(NotFound, match=f"after: elements of array {first} are forgotten"):
+        desk.submit_array("0-9:3", (first, each))
 
 
 @pytest.mark.parametrize(

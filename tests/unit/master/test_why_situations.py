@@ -239,6 +239,18 @@ def test_what_it_is_to_run_after(master: OneThreadMaster) -> None:
     assert "Start: unknown (not before what it is to run after has come)." in lines(master, second)
 
 
+def test_elements_that_wait_for_those_of_another_array(master: OneThreadMaster) -> None:
+    master.register(a_worker("w1"))
+    array = Array(Indices.parse("0-1"))
+    first = master.submit_array(a_spec(name="prep"), array)
+    after = (Dependency(first, DependencyKind.EACH),)
+    second = master.submit_array(replace(a_spec(), after=after), array)
+    for asked in (second, second + 1):
+        assert causes(master, asked) == [CODE.DEPENDENCY]
+        said = f'to run once {first}.0 "prep" (PENDING) has succeeded'
+        assert any(said in line for line in lines(master, asked))
+
+
 def test_a_pause_after_a_failure(master: OneThreadMaster) -> None:
     worker = a_worker("w1")
     master.register(worker)

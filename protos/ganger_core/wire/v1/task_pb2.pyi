@@ -15,6 +15,7 @@ class DependencyKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DEPENDENCY_KIND_ANY: _ClassVar[DependencyKind]
     DEPENDENCY_KIND_FAIL: _ClassVar[DependencyKind]
     DEPENDENCY_KIND_START: _ClassVar[DependencyKind]
+    DEPENDENCY_KIND_EACH: _ClassVar[DependencyKind]
 
 class OnDependencyFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -91,6 +92,7 @@ DEPENDENCY_KIND_OK: DependencyKind
 DEPENDENCY_KIND_ANY: DependencyKind
 DEPENDENCY_KIND_FAIL: DependencyKind
 DEPENDENCY_KIND_START: DependencyKind
+DEPENDENCY_KIND_EACH: DependencyKind
 ON_DEPENDENCY_FAILURE_UNSPECIFIED: OnDependencyFailure
 ON_DEPENDENCY_FAILURE_SKIP: OnDependencyFailure
 ON_DEPENDENCY_FAILURE_HOLD: OnDependencyFailure
