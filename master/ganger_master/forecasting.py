@@ -59,11 +59,16 @@ class Forecaster:
             wishes.append(Wish(Waiting(key, ranks, demand.count, aside), never))
         return self._forecast(wishes, present, now)
 
-    def of_task(self, task: Task) -> Forecast | None:
-        """What becomes of what waits of this task or array; None when nothing does."""
+    def of_task(self, task: Task, aside: str = "") -> Forecast | None:
+        """What becomes of what waits of this task or array; None when nothing does.
+
+        `aside` is what it waits for, in case that it is not in the queue.
+        """
         now = self._clock.now()
         present = self._present(now)
         waiting = self._queue.waiting_of(task, BucketKey.of(task), _most(present), now.wall_ms)
+        if waiting is None and aside:
+            waiting = Waiting(BucketKey.of(task), (), 1 if task.array is None else len(task.array), aside)
         return None if waiting is None else self._forecast([Wish(waiting)], present, now)
 
     def _forecast(self, wishes: Sequence[Wish], present: Present, now: Instant) -> Forecast:

@@ -129,6 +129,12 @@ def test_the_day_of_a_queue(cli: Cli, tmp_path: Path) -> None:
         array_id = client.submit_array(["x"], 10, max_parallel=2)
         (outlook,) = client.plan(array_id).outlooks
         assert (outlook.prospect, outlook.count) == (Prospect.NO_ROOM, 10)
+        other = client.submit_array(["x"], 10, after=[("each", array_id)])
+        (outlook,) = client.plan(other).outlooks
+        assert (outlook.prospect, outlook.count) == (Prospect.LATER, 10)
+        assert outlook.reason == f"waits for {array_id}"
+        (outlook,) = client.plan([Demand(task_spec(["x"], after=[("each", array_id)]), 10)]).outlooks
+        assert outlook.reason == f"waits for {array_id} (PENDING)"
         spec = task_spec(["x"], after=[("start", first)])
         (outlook,) = client.plan([spec]).outlooks
         assert outlook.reason == f"waits for {first} (SCHEDULED)"

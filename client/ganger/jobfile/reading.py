@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from ganger.build import TaskOptions, task_spec
-from ganger.jobfile.after import resolved
+from ganger.jobfile.after import Named, resolved
 from ganger.jobfile.elements import read_elements
 from ganger.jobfile.job import Elements, Entry, Job
 from ganger.jobfile.keys import (
@@ -82,7 +82,9 @@ def read_job(data: bytes, file: str, setting: Setting, *, is_toml: bool) -> Job:
         problems.add(
             "tasks", 0, f"more than {mib} together, with what the defaults add to each; make them an array"
         )
-    afters = resolved([draft and (draft.spec.name, draft.after) for draft in drafts], problems)
+    afters = resolved(
+        [draft and Named(draft.spec.name, draft.array, draft.after) for draft in drafts], problems
+    )
     if problems:
         raise problems.error()
     entries = [

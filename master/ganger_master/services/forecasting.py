@@ -9,9 +9,10 @@ from typing import Any
 from ganger_core.convert import forecast as convert
 from ganger_core.domain import validate
 from ganger_core.domain.array import MOST_ELEMENTS
-from ganger_core.domain.dependency import Verdict, judge
+from ganger_core.domain.dependency import DependencyKind, Verdict, judge
 from ganger_core.domain.errors import Conflict, Exhausted, Invalid, NotFound
 from ganger_core.domain.forecast import Demand
+from ganger_core.domain.states import TaskState
 from ganger_core.domain.task import TaskSpec
 from ganger_core.wire.v1 import forecast_pb2, forecast_pb2_grpc
 from ganger_master.aside import is_held_back
@@ -54,7 +55,9 @@ class ForecastService(ClientCalls, forecast_pb2_grpc.ForecastServiceServicer):
     async def _answer(self, request: forecast_pb2.PlanTasksRequest) -> forecast_pb2.PlanTasksResponse:
         if request.task_id:
             task, _, _ = await self._find(request.task_id)
-            found = None if task.is_final else await self._read(self._forecaster.of_task, task)
+            # What waits element by element is not in the queue before its turn comes.
+            aside = why_aside(task.waits, task.waits) if task.state is TaskState.PENDING else ""
+            found = None if task.is_final else await self._read(self._forecaster.of_task, task, aside)
             if found is None:
                 what = "array" if task.array else "task"
                 raise Conflict(f"nothing of {what} {task.label} waits: it is {task.state}", field="task_id")
@@ -75,7 +78,8 @@ class ForecastService(ClientCalls, forecast_pb2_grpc.ForecastServiceServicer):
                 task, _, _ = await self._find(each.task_id)
             except NotFound:
                 raise NotFound(f"after: there is no task {each.task_id}", field="after") from None
-            verdict = judge(each.kind, task.state, has_begun(task))
+            is_done = each.kind is DependencyKind.EACH and task.state is TaskState.SUCCEEDED
+            verdict = Verdict.MET if is_done else judge(each.kind, task.state, has_begun(task))
             if verdict is not Verdict.MET:
                 cannot = ", which cannot come any more" if verdict is Verdict.NEVER else ""
                 said.append(f"{task.label} ({task.state}){cannot}")
@@ -94,5 +98,5 @@ def _checked_demands(request: forecast_pb2.PlanTasksRequest, least_lease_s: floa
         validate.check_int(demand.count, f"{field}.count", 1, MOST_ELEMENTS)
         validate.check_int(demand.max_parallel, f"{field}.max_parallel", 0, MOST_ELEMENTS)
         demands.append(demand)
-    validate.check_order([demand.spec for demand in demands], "demands")
+    validate.check_order([demand.spec for demand in demands], "demands", is_array=True)
     return demands

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganger.build import task_spec
-from ganger.jobfile.after import resolved
+from ganger.jobfile.after import Named, resolved
 from ganger.jobfile.job import After, Elements, Entry, Job, batches
 from ganger.jobfile.problems import Problems
 from ganger.jobfile.reading import Setting, read_job
@@ -97,7 +97,8 @@ def test_tasks_wait_for_others_by_their_names_and_ids() -> None:
         ("[c]", "tasks[2].after: 'c': there is no such task in this file"),
         ("prepp", "tasks[2].after: 'prepp': there is no such task in this file; did you mean prep?"),
         ("same", "tasks[2].after: 'same': several tasks of this file are called so"),
-        ("each:a", "tasks[2].after: 'each:a': there is no such task"),
+        ("each:b", "tasks[2].after: 'each:b': each goes element by element, and this is no array"),
+        ("[a, ok:a]", "tasks[2].after: names a task twice"),
         ("0", "tasks[2].after: 0 is no id of a task"),
     ],
 )
@@ -108,6 +109,20 @@ def test_names_that_no_task_has_are_refused(after: str, why: str) -> None:
         + "".join(f"- {{name: {name}, command: [x]}}\n" for name in ("prep", "same", "same"))
     )
     assert refusal(text).startswith(f"job.yaml, line 6: {why}")
+
+
+def test_arrays_wait_for_arrays_element_by_element() -> None:
+    (*_, last) = read(AFTER + "- {command: [x], array: {indices: '2,1'}, after: 'each:b'}\n").entries
+    assert last.after == (After("each", position=1),)
+    for wrong in ("array: {indices: 1-3}, after: 'each:b'", "array: {indices: 1-2}, after: 'each:a'"):
+        assert "each needs an array with the same indices as this one's" in refusal(
+            AFTER + f"- {{command: [x], {wrong}}}\n"
+        )
+
+
+def test_names_of_tasks_that_could_not_be_read_are_not_said_to_be_missing() -> None:
+    text = HEAD + "kind: Tasks\ntasks:\n- {name: a, command: []}\n- {command: [x], after: a}\n"
+    assert refusal(text) == "job.yaml, line 4: tasks[0].command: is empty: say which program to run"
 
 
 def test_tasks_that_wait_for_each_other_are_refused_by_name() -> None:
@@ -148,5 +163,5 @@ def test_what_is_no_run_is_refused(text: str) -> None:
 
 def test_nobody_waits_while_nothing_is_said() -> None:
     problems = Problems("x")
-    assert resolved([("a", None), None, ("", None)], problems) == [(), (), ()]
+    assert resolved([Named("a", None, None), None, Named("", None, None)], problems) == [(), (), ()]
     assert not problems
