@@ -185,6 +185,14 @@ def test_a_run_that_broke_off_goes_on_without_doing_anything_twice(
     assert len(cli.master.tasks) == 5
 
 
+def test_a_refusal_of_everything_offers_no_way_to_go_on(cli: Cli) -> None:
+    cli.master.failures.refuse("SubmitTasks", grpc.StatusCode.INVALID_ARGUMENT)
+    result = cli("submit", NIGHTLY)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("ganger: ")
+    assert "--run-id" not in result.err
+
+
 def test_the_schema_is_printed(cli: Cli) -> None:
     result = cli("schema", "job")
     assert result.code == 0

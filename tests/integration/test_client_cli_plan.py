@@ -119,7 +119,7 @@ def test_the_day_of_a_queue(cli: Cli, tmp_path: Path) -> None:
             "TASK      COUNT  CPU  MEM  NOW\n"
             f"{first + 1} (next)      1    1    –  waits: no room\n"
             f"{first + 1} (next): waiting for capacity: 1 worker could run it, the nearest is short of 1 CPU\n"
-            "there was nothing to plan: no room for any task, on 1 worker\n",
+            "nothing was to be decided, for 1 worker\n",
             "",
         )
         assert cli("plan", "big").code == 2

@@ -79,16 +79,17 @@ def begin(paths: Sequence[str], run_id: str = "") -> tuple[list[Job], str]:
 def submit_jobs(client: Client, paths: Sequence[str], jobs: Sequence[Job], run_id: str, out: Output) -> None:
     """Hand them in and say what is queued. When that fails in the middle, say so, and how to go on."""
     from ganger.jobfile.submission import hand_in
+    from ganger_core.domain.errors import DeadlineExceeded, GangerError, Unavailable
 
     queued: list[tuple[Entry, int]] = []
-    complete = False
     try:
         for found in hand_in(client, jobs, run_id):
             queued += found
-        complete = True
-    finally:
-        if not complete:
+    except (GangerError, KeyboardInterrupt) as error:
+        # Where nobody answered, more may be there than is known.
+        if queued or isinstance(error, (Unavailable, DeadlineExceeded, KeyboardInterrupt)):
             _tell_how_to_go_on(paths, queued, sum(len(job.entries) for job in jobs), run_id)
+        raise
 
     def tell() -> None:
         _say_queued(queued)

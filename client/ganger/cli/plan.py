@@ -159,7 +159,7 @@ def _say_planned(forecasts: Sequence[Forecast]) -> None:
         if forecast.planned_by:
             say(f"planned by {forecast.planned_by}{stage} in {forecast.plan_ms:.0f} ms, for {workers}")
         else:
-            say(f"there was nothing to plan: no room for any task, on {workers}")
+            say(f"nothing was to be decided, for {workers}")
         if forecast.why_not_planner:
             note(f"not by the planner: {forecast.why_not_planner}")
 
