@@ -63,6 +63,10 @@ EXIT_CODES = (
     (f"{exits.INTERRUPTED}", "Ctrl-C ended the command itself."),
     (f"{exits.PIPE_CLOSED}", "The reader of its output went away."),
     (
+        f"{exits.NOTHING_STARTS}, {exits.STARTS}, {exits.NEVER_STARTS}, {exits.NO_PLAN}",
+        "`plan`: nothing would start now; something would; something can never run; there is no plan.",
+    ),
+    (
         f"{EXIT_BROKEN}",
         "`master start`: the database cannot be written; [operations](operations.md) has what to do.",
     ),

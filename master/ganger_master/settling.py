@@ -31,7 +31,6 @@ from ganger_master.state import Rules, State
 SCANNED_AT_ONCE = 100  # elements that are looked at in one step
 NO_STATES: Mapping[int, ElementStates] = MappingProxyType({})
 
-_HAVE_BEGUN = (TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.FAILED, TaskState.TIMED_OUT)
 _FOR_IT = {OnDependencyFailure.SKIP: "was skipped for it", OnDependencyFailure.FAIL: "failed for it"}
 _SAID = re.compile(rf"; [0-9.]+ (?:{'|'.join(_FOR_IT.values())})\Z")
 
@@ -105,10 +104,8 @@ def _states_of(state: State, stored: Mapping[int, ElementStates], array: Task) -
 
 
 def has_begun(task: Task) -> bool:
-    """Whether it has a process or had one; of an array, with its present counts, whether an element has."""
-    if task.array is None:
-        return bool(task.started_ms)
-    return any(state in _HAVE_BEGUN for state, count in task.array.counts if count)
+    """Whether it has a process or had one; of an array, whether an element has."""
+    return bool(task.started_ms)
 
 
 def note(state: State, task: Task) -> None:
