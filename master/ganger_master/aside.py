@@ -47,12 +47,14 @@ class Aside:
         entry = self._entries.get(number)
         return entry.paused_until_s if entry else -inf
 
-    def put(self, number: int, waits: Waits, now: Instant) -> bool:
-        """Have this wait for that from now on; whether that is anything."""
-        if not (_has_no_end(waits) or waits.until_ms or waits.pause_s):
+    def put(self, number: int, waits: Waits, now: Instant, paused_until_s: float | None = None) -> bool:
+        """Have this wait for that from now on; whether that is anything. A pause that has begun ends as it was to."""
+        if paused_until_s is None:
+            paused_until_s = now.steady_s + waits.pause_s if waits.pause_s else -inf
+        entry = _Entry(waits, paused_until_s)
+        if entry.ready(now):
             self.drop(number)
             return False
-        entry = _Entry(waits, now.steady_s + waits.pause_s if waits.pause_s else -inf)
         self._entries[number] = entry
         self._note(number, entry, now)
         return True

@@ -118,7 +118,8 @@ def expire(state: State, rules: Rules, command: Expire, now: Instant) -> tuple[C
     task, attempt = state.tasks.get(command.task_id), state.attempts.get(command.task_id)
     if task is None or task.is_final:
         return Change(), None
-    why = why_late(task, bool(attempt and attempt.started_ms), now.wall_ms)
+    has_started = bool(task.failures or task.crashes or (attempt and attempt.started_ms))
+    why = why_late(task, has_started, now.wall_ms)
     if not why:
         return Change(), None
     if task.array is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
-from ganger_core.domain.dependency import DependencyKind
+from ganger_core.domain.dependency import Dependency, DependencyKind
 from ganger_core.domain.task import Task
 from ganger_core.domain.waits import Waits
 from ganger_master.elements import ElementStates
@@ -40,8 +41,10 @@ class Dependents:
 
     def __init__(self) -> None:
         self.due: deque[Due | Scan] = deque()
-        self._of: dict[int, dict[int, set[DependencyKind]]] = {}  # who waits for it, and how; never empty
-        self._upstreams: dict[int, tuple[int, ...]] = {}  # what each of these waits for
+        self._of: dict[
+            int, dict[DependencyKind, dict[int, None]]
+        ] = {}  # who waits for it; nothing in it is empty
+        self._upstreams: dict[int, tuple[Dependency, ...]] = {}  # what each of these waits for
         self._elements: dict[
             int, set[int]
         ] = {}  # by array, its elements that somebody waits for by themselves
@@ -62,18 +65,12 @@ class Dependents:
 
     def waits(self, task_id: int, waits: Waits) -> None:
         """This task waits for that now, and for nothing else any more."""
-        kinds: dict[int, set[DependencyKind]] = {}
+        for each in set(self._upstreams.pop(task_id, ())).difference(waits.after):
+            self._drop(each, task_id)
         for each in waits.after:
-            kinds.setdefault(each.task_id, set()).add(each.kind)
-        for upstream in self._upstreams.pop(task_id, ()):
-            if upstream not in kinds and upstream in self._of:
-                self._of[upstream].pop(task_id, None)
-                if not self._of[upstream]:
-                    del self._of[upstream]
-        for upstream, how in kinds.items():
-            self._of.setdefault(upstream, {})[task_id] = how
-        if kinds:
-            self._upstreams[task_id] = tuple(kinds)
+            self._of.setdefault(each.task_id, {}).setdefault(each.kind, {})[task_id] = None
+        if waits.after:
+            self._upstreams[task_id] = waits.after
 
     def is_element(self, task_id: int, array_id: int) -> None:
         """This task, for which somebody waits, is an element of that array."""
@@ -85,13 +82,13 @@ class Dependents:
         self._elements.pop(task.id, None)
         if task.array_id in self._elements:
             self._elements[task.array_id].discard(task.id)
-        self.look(task, has_begun, waiting)
+        self.look(task, has_begun, dict.fromkeys(chain.from_iterable(waiting.values())))
 
     def begun(self, task: Task) -> None:
         """This task has begun to run: whoever waits for its start is to hear of it."""
         waiting = self._waiting(task.id, DependencyKind.START)
-        for task_id in waiting:
-            self._of[task.id][task_id].discard(DependencyKind.START)  # once is enough
+        for task_id in waiting:  # once is enough
+            self._drop(Dependency(task.id, DependencyKind.START), task_id)
         self.look(task, True, waiting)
 
     def element_over(self, task: Task) -> None:
@@ -118,4 +115,12 @@ class Dependents:
         return task_id
 
     def _waiting(self, task_id: int, kind: DependencyKind) -> list[int]:
-        return [waits for waits, kinds in self._of.get(task_id, {}).items() if kind in kinds]
+        return list(self._of.get(task_id, {}).get(kind, ()))
+
+    def _drop(self, what: Dependency, task_id: int) -> None:
+        kinds = self._of.get(what.task_id, {})
+        kinds.get(what.kind, {}).pop(task_id, None)
+        if not kinds.get(what.kind, True):
+            del kinds[what.kind]
+        if what.task_id in self._of and not kinds:
+            del self._of[what.task_id]

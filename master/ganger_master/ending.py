@@ -58,7 +58,9 @@ def stop(
     attempt = state.attempts[task.id]
     if task.state is TaskState.STOPPING:
         return _stop_again(state, rules, change, task, attempt, why, how, now)
-    if has_ended(attempt):
+    if has_ended(attempt):  # there is nothing left to stop, but it must not be tried again
+        task = move(task, TaskEvent.STOP_ASKED, reason=why)
+        put(state, change, task, now, attempt)
         return task
     number, grace_s = how.signal or attempt.stop_signal, _grace(rules, how, task)
     attempt = step_attempt(

@@ -177,11 +177,13 @@ class TaskQueue(QueueLooks):
             self._wake_locked()
 
     def _push_task_locked(self, task: Task, now: Instant) -> None:
-        key = BucketKey.of(task)
+        key, paused_until_s = BucketKey.of(task), None
+        if task.id in self._bucket_of:
+            paused_until_s = self._aside.paused_until_s(task.id)
         if task.array_id or task.id in self._bucket_of:
             self._take_out_locked(task.id)
         self._bucket_of[task.id] = key
-        if self._aside.put(task.id, task.waits, now):
+        if self._aside.put(task.id, task.waits, now, paused_until_s):
             self._aside_since[task.id] = task.submitted_ms
         else:
             self._buckets.setdefault(key, Bucket()).add(task.id, task.submitted_ms)

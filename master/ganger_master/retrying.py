@@ -42,6 +42,8 @@ def try_again(
     state: State, change: Change, task: Task, attempt: Attempt, outcome: Outcome, now: Instant
 ) -> Change | None:
     """The task waits again after an attempt that ended like this; None when it is over."""
+    if task.state is TaskState.STOPPING and not attempt.drained:
+        return None
     cause = retried_for(task, outcome)
     if cause is None:
         return None
@@ -59,9 +61,10 @@ def try_again(
 
 
 def retried_for(task: Task, outcome: Outcome) -> Cause | None:
-    """Why this task is tried again after an attempt that ended like this; None when it is not."""
-    if task.state is TaskState.STOPPING:
-        return None
+    """Why this task is tried again after an attempt that ended like this; None when it is not.
+
+    One that somebody wants ended is not, whatever this says.
+    """
     if outcome.kind is OutcomeKind.LAUNCH_FAILED and outcome.exit_code == NOT_LAUNCHED:
         return Cause.WORKER if task.faults < MOST_FAULTS else None
     return (

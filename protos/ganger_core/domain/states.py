@@ -152,6 +152,7 @@ TASK_MOVES: Mapping[TaskState, Mapping[TaskEvent, TaskState]] = {
     _T.STOPPING: {
         _TE.WITHDRAWN: _T.PENDING,
         _TE.REQUEUED: _T.PENDING,
+        _TE.RETRIED: _T.PENDING,
         _TE.SUCCEEDED: _T.SUCCEEDED,
         _TE.FAILED: _T.FAILED,
         _TE.CANCELLED: _T.CANCELLED,

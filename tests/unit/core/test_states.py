@@ -16,7 +16,7 @@ STARTING   withdrawn>PENDING requeued>PENDING retried>PENDING started>RUNNING st
 STARTING   failed>FAILED timed_out>TIMED_OUT
 RUNNING    requeued>PENDING retried>PENDING stop_asked>STOPPING succeeded>SUCCEEDED failed>FAILED timed_out>TIMED_OUT
 STOPPING   succeeded>SUCCEEDED failed>FAILED cancelled>CANCELLED timed_out>TIMED_OUT
-STOPPING   withdrawn>PENDING requeued>PENDING
+STOPPING   withdrawn>PENDING requeued>PENDING retried>PENDING
 SUCCEEDED
 FAILED
 CANCELLED

@@ -77,7 +77,6 @@ TIMED_OUT = Outcome(OutcomeKind.TIMED_OUT, 143, 15)
         (a_task(), Outcome(OutcomeKind.CANCELLED, 143, 15), None),
         (a_task(), Outcome(OutcomeKind.UNKILLABLE), None),
         (a_task(), Outcome(OutcomeKind.LOST), None),
-        (a_task(state=TaskState.STOPPING), exited(1), None),
     ],
 )
 def test_each_cause_has_its_own_count(task: Task, outcome: Outcome, cause: Cause | None) -> None:
