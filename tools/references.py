@@ -56,9 +56,12 @@ EXIT_CODES = (
     (
         f"{exits.OWN_FAILURE}",
         "`run` and `wait`: a failure of Ganger's own, never the task's: wrong usage, no master, cancelled, lost, "
-        "expired. `GANGER_EXIT_ERROR` names another code.",
+        "expired, skipped. `GANGER_EXIT_ERROR` names another code.",
     ),
-    ("126, 127", "`run` and `wait`: the command is not executable, or not found, on the worker."),
+    (
+        "126, 127",
+        "`run` and `wait`: the command or its folder is not to be used, or the command is not found, on the worker.",
+    ),
     ("128 + n", "`run` and `wait`: signal n ended the task: 137 is SIGKILL, 143 SIGTERM."),
     (f"{exits.INTERRUPTED}", "Ctrl-C ended the command itself."),
     (f"{exits.PIPE_CLOSED}", "The reader of its output went away."),
