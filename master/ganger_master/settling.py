@@ -104,7 +104,7 @@ def _states_of(state: State, stored: Mapping[int, ElementStates], array: Task) -
 
 
 def has_begun(task: Task) -> bool:
-    """Whether it has a process or had one; of an array, whether an element has."""
+    """Whether its present try has a process or had one; of an array, whether an element has."""
     return bool(task.started_ms)
 
 
