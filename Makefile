@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo dev check lint format types test test-fast bench bench-fleet sim crash protos protos-check diagrams constraints clean
+.PHONY: help setup demo dev check lint format types test test-fast bench bench-fleet sim crash protos protos-check diagrams docs constraints clean
 
 BIN   := .venv/bin
 STAMP := .venv/.ganger-setup
@@ -79,6 +79,10 @@ protos-check: $(STAMP)  ## fail when the committed gRPC code is not what the sch
 
 diagrams: $(STAMP)  ## write the state diagrams of ARCHITECTURE.md again
 	$(BIN)/python tools/diagrams.py
+
+docs: $(STAMP)  ## write what the pages show again: outputs from real runs, references from the program (ARGS=README.md)
+	$(BIN)/python tools/references.py
+	PYTHONPATH=tests $(BIN)/python -m documents $(ARGS)
 
 constraints:  ## write constraints.txt again with the newest versions that fit (needs the network)
 	rm -rf build/constraints

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LONGEST_FIRST = ("crash", "e2e", "integration", "simulation", "property", "packaging")
+LONGEST_FIRST = ("documents", "crash", "e2e", "integration", "simulation", "property", "packaging")
 """Folders with tests that take seconds: what begins last decides when all is over. The others keep their order."""
 
 # A test starts daemons, some 500 in all: where they are not allowed to keep what they compile, each does it again.

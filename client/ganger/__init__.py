@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ganger_core.domain.array import Array, Indices, Items
     from ganger_core.domain.cordon import Cordon
     from ganger_core.domain.explanation import Explanation
+    from ganger_core.domain.forecast import Demand, Forecast, Outlook, Prospect
     from ganger_core.domain.outputs import OutputFile, Outputs, Publish
     from ganger_core.domain.resources import Resources
     from ganger_core.domain.states import TaskState
@@ -51,9 +52,11 @@ __all__ = [
     "Conflict",
     "Cordon",
     "DeadlineExceeded",
+    "Demand",
     "Event",
     "Exhausted",
     "Explanation",
+    "Forecast",
     "GangerError",
     "Indices",
     "Invalid",
@@ -65,9 +68,11 @@ __all__ = [
     "OnWorkerLost",
     "Outcome",
     "OutcomeKind",
+    "Outlook",
     "OutputFile",
     "Outputs",
     "PermissionDenied",
+    "Prospect",
     "Publish",
     "Resources",
     "Task",
@@ -102,6 +107,7 @@ _HOMES = {
         "WaitTimeout",
     ),
     "ganger_core.domain.array": ("Array", "Indices", "Items"),
+    "ganger_core.domain.forecast": ("Demand", "Forecast", "Outlook", "Prospect"),
     "ganger_core.domain.explanation": ("Explanation",),
     "ganger_core.domain.cordon": ("Cordon",),
     "ganger_core.domain.outputs": ("OutputFile", "Outputs", "Publish"),

@@ -14,11 +14,13 @@ import grpc
 
 from ganger.connection import CALL_TIMEOUT_S, Connection
 from ganger_core.convert import explanation as convert_explanation
+from ganger_core.convert import forecast as convert_forecast
 from ganger_core.convert import task as convert
 from ganger_core.convert import worker as convert_worker
 from ganger_core.convert.outputs import outputs_from_proto
 from ganger_core.domain.array import Array
 from ganger_core.domain.explanation import Explanation
+from ganger_core.domain.forecast import Demand, Forecast
 from ganger_core.domain.outputs import NO_OUTPUTS, Outputs
 from ganger_core.domain.selection import EVERYTHING, Selection
 from ganger_core.domain.states import TASK_FINAL, TaskState
@@ -36,6 +38,8 @@ from ganger_core.rpc.channels import Target, open_channel
 from ganger_core.wire.v1 import (
     explain_pb2,
     explain_pb2_grpc,
+    forecast_pb2,
+    forecast_pb2_grpc,
     task_pb2,
     task_pb2_grpc,
     worker_pb2,
@@ -102,11 +106,12 @@ class EventBatch:
 
 
 class ArrayCalls(Connection):
-    """The calls that only arrays need."""
+    """The calls that arrays and dry runs need."""
 
     def __init__(self, target: Target, patience_s: float) -> None:
         super().__init__(target, patience_s)
         self._tasks = task_pb2_grpc.TaskServiceStub(self._channel)
+        self._forecasts = forecast_pb2_grpc.ForecastServiceStub(self._channel)
 
     def put_items(self, digest: str, size: int, offset: int, data: bytes) -> int:
         """Where to go on; `size` when the master has all."""
@@ -124,6 +129,16 @@ class ArrayCalls(Connection):
         """Whether what was asked is in force; None leaves things as they are."""
         request = task_pb2.UpdateTaskRequest(request_id=request_id, task_id=task_id, **asked)
         return self._call(self._tasks.UpdateTask, request).in_force
+
+    def plan_tasks(self, demands: Sequence[Demand]) -> Forecast:
+        """What would become of these."""
+        request = forecast_pb2.PlanTasksRequest(demands=map(convert_forecast.demand_to_proto, demands))
+        return convert_forecast.forecast_from_proto(self._call(self._forecasts.PlanTasks, request))
+
+    def plan_task(self, task_id: int) -> Forecast:
+        """What becomes of one that waits."""
+        request = forecast_pb2.PlanTasksRequest(task_id=task_id)
+        return convert_forecast.forecast_from_proto(self._call(self._forecasts.PlanTasks, request))
 
 
 class ExplainCalls(ArrayCalls):

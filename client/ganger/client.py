@@ -14,6 +14,7 @@ from ganger.build import TaskOptions, label_pairs, seconds, signal_number, task_
 from ganger.calls import LogPart, MasterCalls, TaskRow, task_rows
 from ganger.errors import TaskFailed
 from ganger.outputs import OutputClient
+from ganger.planned import PlanningClient
 from ganger.watch import check_has_output, follow_events, follow_logs, read_attempt, wait_for
 from ganger.workers import WorkerClient
 from ganger_core.domain.errors import Invalid
@@ -34,7 +35,7 @@ PATIENCE_S = 60.0
 MOST_LINES = 2**40
 
 
-class Client(OutputClient, ExplainingClient, WorkerClient):
+class Client(OutputClient, ExplainingClient, WorkerClient, PlanningClient):
     """A connection to a master. Safe to use from several threads; close it, or use it as a context manager.
 
     `address` is `unix:/path` or `HOST:PORT`; by default it comes from GANGER_ADDR, and without that the

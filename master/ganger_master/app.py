@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from ganger_core import state_dir
-from ganger_core.domain.clock import SystemClock
+from ganger_core.domain.clock import Instant, SystemClock
 from ganger_core.domain.errors import GangerError
 from ganger_core.domain.principal import Principal, Role
 from ganger_core.logs import configure, get_logger
@@ -19,12 +19,14 @@ from ganger_core.rpc.channels import Target, unix_address
 from ganger_core.rpc.guard import Guard, Tokens
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings, add_flags, load
+from ganger_master import restored
 from ganger_master.ageing import Ageing
 from ganger_master.cleanup import Cleanup, CleanupLoop
 from ganger_master.cycle import Cycle, Scheduler
 from ganger_master.edge import Edge, Parts
 from ganger_master.engine import Engine, Leaving
 from ganger_master.expiring import expire
+from ganger_master.forecasting import Forecaster
 from ganger_master.loaded import enqueue_waiting, reserve_live
 from ganger_master.plan_notes import PlanNotes
 from ganger_master.planning import Planning, RemotePlanner
@@ -73,6 +75,8 @@ class Master:
         notes = PlanNotes()
         admin = Principal(getpass.getuser(), Role.ADMIN)
         self._reader = reader.StoreReader(path)
+        planner = Target(settings.planner or unix_address(folder / "planner.socket"), token)
+        self._dry_planner = RemotePlanner(planner, settings.plan_deadline_s)
         parts = Parts(
             engine=self.engine,
             queue=self.queue,
@@ -81,14 +85,16 @@ class Master:
             clock=clock,
             guard=Guard(Tokens.single(token, admin), admin),
             last_seq=state.next_seq - 1,
+            forecaster=Forecaster(
+                self.queue, self.registry, Planning(self._dry_planner, clock), clock, self._holds
+            ),
             notes=notes,
             rules=rules,
         )
         self.metrics = RpcMetrics()
         self._edge = Edge(parts, settings, self.metrics, die)
-        planner = settings.planner or unix_address(folder / "planner.socket")
-        self._planner = RemotePlanner(Target(planner, token), settings.plan_deadline_s)
-        hold = take_up(self.engine, state, rules, now)
+        self._planner = RemotePlanner(planner, settings.plan_deadline_s)
+        hold = self._hold = take_up(self.engine, state, rules, now)
         expire(self.engine, self.queue, now)
         self.cycle = Cycle(
             self.engine, self.queue, self.registry, Planning(self._planner, clock), clock, hold, notes
@@ -114,6 +120,10 @@ class Master:
         self._retention.start()
         return where
 
+    def _holds(self, now: Instant) -> str:
+        """Why nothing starts now after a restore; empty when that is no reason."""
+        return restored.REASON if self._hold is not None and self._hold.holds(now) else ""
+
     def _committed(self, committed: Sequence[tuple[int, Leaving]]) -> None:
         self._edge.released(committed)
 
@@ -125,6 +135,7 @@ class Master:
         self._edge.stop()
         self._writer.stop()
         self._planner.close()
+        self._dry_planner.close()
         self._reader.close()
         self._lock.release()
 

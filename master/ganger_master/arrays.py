@@ -157,12 +157,13 @@ def follow(state: State, rules: Rules, array_id: int, now: Instant) -> Change:
         why = f"more than {most} of its elements failed"
         return close(state, rules, task, TaskState.CANCELLED, why, now, Stopping())
     wanted = _state_of(task, counts)
+    started_ms = task.started_ms or (now.wall_ms if elements.begun else 0)
     if wanted is task.state:
-        return Change()
+        if started_ms == task.started_ms:
+            return Change()
+        return Change(tasks=[replace(task, started_ms=started_ms, version=task.version + 1)])
     array = replace(task.array, counts=tuple(sorted(counts.items())), made=elements.made)
-    task = replace(task, state=wanted, array=array, version=task.version + 1)
-    if wanted is TaskState.RUNNING and not task.started_ms:
-        task = replace(task, started_ms=now.wall_ms)
+    task = replace(task, state=wanted, array=array, started_ms=started_ms, version=task.version + 1)
     change = Change()
     if wanted in TASK_FINAL:
         outcome = _outcome(task, counts, elements.worst)

@@ -24,12 +24,13 @@ from ganger_core.rpc.guard import Guard
 from ganger_core.rpc.interceptors import MasterInterceptor
 from ganger_core.rpc.metrics import RpcMetrics
 from ganger_core.settings import MasterSettings
-from ganger_core.wire.v1 import explain_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
+from ganger_core.wire.v1 import explain_pb2_grpc, forecast_pb2_grpc, task_pb2_grpc, worker_pb2_grpc
 from ganger_master.disk import DiskFloor, DiskGuard, free_space_of
 from ganger_master.engine import Engine, Leaving
 from ganger_master.explainer import Explainer
 from ganger_master.feed import Feed
 from ganger_master.fetching import OutputDesk
+from ganger_master.forecasting import Forecaster
 from ganger_master.gate import DurableGate
 from ganger_master.logstore import LogStore
 from ganger_master.orders import OrderDesk
@@ -37,6 +38,7 @@ from ganger_master.plan_notes import PlanNotes
 from ganger_master.queue import TaskQueue
 from ganger_master.registry import WorkerRegistry
 from ganger_master.services.explaining import ExplainService
+from ganger_master.services.forecasting import ForecastService
 from ganger_master.services.outputs import OutputAnswers
 from ganger_master.services.tasks import TaskService
 from ganger_master.services.workers import WorkerService
@@ -60,6 +62,7 @@ class Parts:
     clock: Clock
     guard: Guard
     last_seq: int  # of the last event on disk
+    forecaster: Forecaster
     notes: PlanNotes
     rules: Rules
 
@@ -158,6 +161,9 @@ class Edge:
         )
         explain_pb2_grpc.add_ExplainServiceServicer_to_server(
             ExplainService(explainer, *rooms, heartbeat_every_s=every_s), server
+        )
+        forecast_pb2_grpc.add_ForecastServiceServicer_to_server(
+            ForecastService(parts.forecaster, *rooms, heartbeat_every_s=every_s), server
         )
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(
             WorkerService(

@@ -40,6 +40,7 @@ class Elements:
         self.array_id = array_id
         self.items = items
         self.made = 0  # all before this position have records
+        self.begun = False  # whether one has a process, or had one
         self.open: set[int] = set()  # ids of those that have records and are not over
         self.worst: Outcome | None = None  # of those that failed: the one with the highest exit code
         self.count = count
@@ -74,6 +75,7 @@ class Elements:
         else:
             self._counts[before] -= 1
         self._counts[task.state] += 1
+        self.begun |= bool(task.started_ms)
         self.states[task.id - self.array_id - 1] = task.state
         if task.state not in TASK_FINAL:
             self.open.add(task.id)

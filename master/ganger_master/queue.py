@@ -23,7 +23,8 @@ from ganger_core.domain.task import Task
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.buckets import Bucket, BucketKey
 from ganger_master.lateness import Late
-from ganger_master.queue_reads import QueueReads, Room
+from ganger_master.queue_looks import QueueLooks
+from ganger_master.queue_reads import Room
 
 __all__ = ["BucketKey", "Heads", "TaskQueue", "most_behind"]
 
@@ -47,7 +48,7 @@ class Heads:
     said: tuple[object, ...] = ()  # of each bucket, why a plan left it out last; empty: none did
 
 
-class TaskQueue(QueueReads):
+class TaskQueue(QueueLooks):
     """The waiting tasks, behind one mutex and one condition; the scheduler blocks in `wait_for_work`."""
 
     def __init__(self, ageing: Ageing = NO_AGEING) -> None:
@@ -210,10 +211,6 @@ class TaskQueue(QueueReads):
         if not self._buckets[key]:
             del self._buckets[key]
         return True
-
-    def _in_line_locked(self) -> list[tuple[BucketKey, Bucket]]:
-        """The buckets but those of arrays that wait for something else."""
-        return [each for each in self._buckets.items() if each[0].array_id not in self._aside]
 
     def _push_rest_locked(self, task: Task, key: BucketKey) -> None:
         assert task.array is not None, task

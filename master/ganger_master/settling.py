@@ -31,7 +31,6 @@ from ganger_master.state import Rules, State
 SCANNED_AT_ONCE = 100  # elements that are looked at in one step
 NO_STATES: Mapping[int, ElementStates] = MappingProxyType({})
 
-_HAVE_BEGUN = (TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.FAILED, TaskState.TIMED_OUT)
 _FOR_IT = {OnDependencyFailure.SKIP: "was skipped for it", OnDependencyFailure.FAIL: "failed for it"}
 _SAID = re.compile(rf"; [0-9.]+ (?:{'|'.join(_FOR_IT.values())})\Z")
 
@@ -86,7 +85,7 @@ def begin_waiting(
                 left.append(each)
                 change.due.append(Scan(task.id, upstream, _states_of(state, states, upstream)))
             continue
-        begun = has_begun(state, upstream)
+        begun = has_begun(upstream)
         verdict = judge(each.kind, upstream.state, begun)
         if verdict is not Verdict.MET:
             left.append(each)
@@ -104,16 +103,9 @@ def _states_of(state: State, stored: Mapping[int, ElementStates], array: Task) -
     return found
 
 
-def has_begun(state: State, task: Task) -> bool:
-    """Whether it has a process or had one; of an array, with its present counts, whether an element has."""
-    if task.array is None:
-        newest = state.attempts.get(task.id)  # of one that waits again, the one before
-        return bool(task.started_ms or task.crashes or (newest and newest.started_ms))
-    worst = state.arrays.get(task.id).worst if state.arrays.is_live(task.id) else task.outcome
-    counts = dict(task.array.counts)
-    if worst is None or worst.kind is OutcomeKind.SKIPPED:
-        counts.pop(TaskState.FAILED, None)  # for others: none of these ran
-    return any(counts.get(each) for each in _HAVE_BEGUN)
+def has_begun(task: Task) -> bool:
+    """Whether its present try has a process or had one; of an array, whether an element has."""
+    return bool(task.started_ms)
 
 
 def note(state: State, task: Task) -> None:
@@ -127,7 +119,7 @@ def note(state: State, task: Task) -> None:
         return
     if task.id in dependents:
         if task.is_final:
-            dependents.over(task, has_begun(state, task))
+            dependents.over(task, has_begun(task))
         elif task.array is None and task.started_ms:
             dependents.begun(task)
     if task.array_id in dependents:
@@ -153,7 +145,7 @@ def _note_closed(state: State, array: Task) -> None:
     for element_id in state.dependents.elements(array.id):
         found = find(state, element_id)
         if found is not None and found.is_final:
-            state.dependents.over(found, has_begun(state, found))
+            state.dependents.over(found, has_begun(found))
     for task_id in () if array.is_final else state.dependents.each(array.id):
         state.dependents.due.append(Scan(task_id, array, state.arrays.get(array.id).states))
 
@@ -172,8 +164,8 @@ def load(state: State, stored: Callable[[int], Task | None], states: Callable[[T
             stand = state.arrays.get(task_id).states if live else states(task)
             state.dependents.due.append(Scan(waiting, task, stand))
         if task.is_final:
-            state.dependents.over(task, has_begun(state, task))
-        elif has_begun(state, task):
+            state.dependents.over(task, has_begun(task))
+        elif has_begun(task):
             state.dependents.begun(task)
 
 

@@ -24,6 +24,8 @@ RPC = re.compile(
 RPC_ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|", re.MULTILINE)
 QUOTED = re.compile(r"`([^`\s]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+ANCHOR = re.compile(r"\]\(([^)#\s:]*)#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def rpcs_of_schemas(schemas: str) -> dict[str, str]:
@@ -47,6 +49,21 @@ def dead_paths(document: str, text: str, root: Path) -> Iterator[Finding]:
         for base, path in quoted + links:
             if not (base / path).exists() and not list(base.glob(path)):
                 yield Finding(document, number, f"names {path}, which does not exist")
+
+
+def anchors(text: str) -> set[str]:
+    """Where links may point to within a page: its headings, as they are written in addresses."""
+    bare = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(text))
+    return {heading.strip().replace(" ", "-") for heading in bare}
+
+
+def dead_anchors(document: str, text: str, root: Path) -> Iterator[Finding]:
+    """A link to a part of a page points to one of its headings."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        for path, anchor in ANCHOR.findall(line):
+            page = (root / document).parent / path if path else root / document
+            if anchor not in anchors(page.read_text(encoding="utf-8")):
+                yield Finding(document, number, f"links to {path}#{anchor}, which is no heading")
 
 
 def _diagrams() -> ModuleType:
@@ -96,7 +113,8 @@ def test_rpcs_are_read_from_schemas_and_page() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_name_what_exists(document: str) -> None:
-    findings = list(map(str, dead_paths(document, (ROOT / document).read_text(encoding="utf-8"), ROOT)))
+    text = (ROOT / document).read_text(encoding="utf-8")
+    findings = [str(found) for look in (dead_paths, dead_anchors) for found in look(document, text, ROOT)]
     assert not findings, "\n" + "\n".join(findings)
 
 
@@ -107,3 +125,12 @@ def test_a_dead_path_is_found(tmp_path: Path) -> None:
     assert not list(dead_paths("docs/b.md", text, tmp_path))
     assert list(dead_paths("docs/b.md", "see `docs/c.md`", tmp_path))
     assert list(dead_paths("docs/b.md", "see [c](c.md#part)", tmp_path))
+
+
+def test_a_dead_anchor_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A page\n## What is `kept`, and how long\n")
+    (tmp_path / "b.md").write_text("")
+    text = "[a](a.md#what-is-kept-and-how-long) [b](https://example.org/a#b) [c](a.md#a-page)"
+    assert not list(dead_anchors("b.md", text, tmp_path))
+    assert list(dead_anchors("b.md", "[a](a.md#kept)", tmp_path))
+    assert list(dead_anchors("b.md", "[a](#kept)", tmp_path))

@@ -28,7 +28,7 @@ REFERENCE_MS = (
 )
 RUNS = 10
 LOADED = "loaded:"
-NOT_FOR_HELP = {"grpc", "google", "rich", "structlog", "numpy", "ortools", "asyncio"}
+NOT_FOR_HELP = {"grpc", "google", "rich", "structlog", "numpy", "ortools", "asyncio", "yaml"}
 NOT_FOR_MASTER = {"ortools", "numpy", "pandas", "sqlalchemy", "pydantic", "typer", "rich", "structlog"}
 
 

@@ -161,30 +161,6 @@ def test_what_fits_nowhere_says_so(cluster: Cluster, cli: Cli) -> None:
     assert cli("cancel", "last").out.endswith("is cancelled\n")
 
 
-ENDS = [  # what is submitted, what `show` names as its end, and what `why` says of that
-    (["--", "true"], "succeeded", "Its command exited with code 0."),
-    (["--", "sh", "-c", "exit 3"], "failed with exit code 3", "chose this exit code"),
-    (["--", "sh", "-c", "kill -9 $$"], "was killed by SIGKILL", "memory runs out"),
-    (["--", "no-such-command-here"], "could not be started", "is the command installed on w1"),
-    (["--", "/etc/hostname"], "could not be started", "chmod +x"),
-    (["-t", "0.3s", "--grace", "1s", "--", "sleep", "60"], "timed out", "a longer --time"),
-    (["-c", "64", "--queue-timeout", "0.3s", "--", "true"], "expired", "a longer --queue-timeout"),
-    (["-c", "64", "-n", "unwanted", "--", "true"], "was cancelled by", "ended on request"),
-]
-
-
-def test_each_end_is_named_rightly_by_show_and_why(cli: Cli) -> None:
-    ids = [submitted(cli, *words) for words, _, _ in ENDS]
-    assert cli("cancel", str(ids[-1])).code == 0
-    cli("wait", ",".join(map(str, ids)))
-    for task_id, (words, shown, said) in zip(ids, ENDS, strict=True):
-        assert shown in cli("show", str(task_id)).out, words
-        why = cli("why", str(task_id)).out
-        assert all(len(line) <= 100 for line in why.splitlines())
-        assert said in " ".join(why.split()), words
-        assert shown in " ".join(why.split()), words
-
-
 def test_a_run_goes_on_over_a_restart_of_the_master(cluster: Cluster, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from testkit.processes import Cluster, a_cluster
 from testkit.waiting import wait_until
 
 WAIT_S = 40
-PAGE = Path(__file__).parents[2] / "docs" / "slurm.md"
-COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -59,20 +56,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         cluster.start_worker("w1", "--cpus", "2")
         install(folder / "slurm", sys.executable, {"GANGER_STATE_DIR": str(cluster.folder)}, force=False)
         yield Place(cluster, folder)
-
-
-def test_the_page_s_session_is_what_happens(place: Place) -> None:
-    block = PAGE.read_text(encoding="utf-8").split("```console\n")[1].split("```")[0]
-    session = [
-        (command, output)
-        for command, output in COMMAND.findall(block.replace("/home/ann", str(place.folder)))
-    ]
-    (script, text), *rest = session
-    (place.folder / script.removeprefix("cat ")).write_text(text)
-    mark = "=== next"
-    happened = place.shell("\n".join(f"echo '{mark}'; {command}" for command, _ in rest)).stdout
-    outputs = [re.sub(" +$", "", part, flags=re.MULTILINE) for part in happened.split(f"{mark}\n")[1:]]
-    assert list(zip([command for command, _ in rest], outputs, strict=True)) == rest
 
 
 SCRIPT = """\

@@ -74,7 +74,7 @@ class Followers:
         self._world.invariants.checks["skipped"] += 1
         if self._have_begun([task.id]):
             raise Violation(f"I25 {task.label} is {task.state}, but it ran")
-        if not any(not self._has_come(each) and not self._may_come(each) for each in self._of(task)):
+        if not any(self._will_never_come(each) for each in self._of(task)):
             raise Violation(f"I25 {task.label} is {task.state}, but all may come: {task.spec.after}")
 
     def _of(self, task: Task) -> list[Dependency]:
@@ -94,6 +94,12 @@ class Followers:
 
     def _may_come(self, each: Dependency) -> bool:
         return not self._stored(each.task_id).is_final
+
+    def _will_never_come(self, each: Dependency) -> bool:
+        upstream = self._stored(each.task_id)
+        if each.kind is DependencyKind.START and upstream.token > 1 and upstream.is_final:
+            return not upstream.started_ms  # who came after its earlier try waited for its next
+        return not self._has_come(each) and not self._may_come(each)
 
     def _stored(self, task_id: int) -> Task:
         task = self._world.disk.task(task_id)
@@ -186,8 +192,12 @@ class Followers:
 
 def dependents_add_up(state: State) -> None:
     """Whoever waits for others will hear of them: the master remembers it, or it is due."""
-    waiting = state.dependents._of.items()
-    heard = {(task_id, upstream) for upstream, of in waiting for ids in of.values() for task_id in ids}
+    heard = {
+        (task_id, upstream)
+        for upstream, kinds in state.dependents._of.items()
+        for waiting in kinds.values()
+        for task_id in waiting
+    }
     heard |= {
         (n, due.upstream.id) for due in state.dependents.due if isinstance(due, Due) for n in due.waiting
     }

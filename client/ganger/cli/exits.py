@@ -1,6 +1,7 @@
 """This module decides exit codes.
 
-In `run` and `wait` a code is the task's own; 124 means out of time, and 125 Ganger's own failure.
+In `run` and `wait` a code is the task's own; 124 means out of time, and 125 Ganger's own failure. In `plan` it is the
+answer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,19 @@ TIMED_OUT = 124
 OWN_FAILURE = 125
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE: the reader of our output went away
+NOTHING_STARTS, STARTS, NEVER_STARTS, NO_PLAN = 0, 1, 2, 255  # of `ganger plan`
 _NOT_ITS_OWN = frozenset(
     {"CANCELLED", "LOST", "EXPIRED", "UNKILLABLE", "SKIPPED"}
 )  # ends whose exit code says nothing
 PASS_THROUGH = frozenset({"run", "wait"})  # commands whose exit code is a task's
 PASSES_THROUGH = "ganger.passes_through"  # set in a context's `meta`: so is that of this command line
+
+
+def failure_of(command: str | None, code: int, env: Mapping[str, str], *, passes_through: bool) -> int:
+    """The code for a failure of this command: `code`, unless its codes say something else."""
+    if command == "plan":
+        return NO_PLAN
+    return own_failure(env) if command in PASS_THROUGH or passes_through else code
 
 
 def own_failure(env: Mapping[str, str]) -> int:

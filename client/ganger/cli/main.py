@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from ganger.cli import (
+    apply,
     backup,
     cancel,
     completion,
@@ -24,11 +25,13 @@ from ganger.cli import (
     logs,
     ls,
     master,
+    plan,
     planner,
     progress,
     restore,
     retry,
     run,
+    schema,
     shim,
     show,
     submit,
@@ -49,6 +52,8 @@ SECTIONS = {
     "Tasks": (
         "run",
         "submit",
+        "apply",
+        "plan",
         "ls",
         "show",
         "why",
@@ -75,7 +80,7 @@ SECTIONS = {
         "planner solve",
     ),
     "Safety": ("backup", "restore"),
-    "More": ("doctor", "shim install", "shim uninstall", "completion", "version"),
+    "More": ("schema job", "doctor", "shim install", "shim uninstall", "completion", "version"),
 }
 LONGEST_LINE = 95  # of the list of verbs; on a narrower terminal it has no examples
 
@@ -121,9 +126,8 @@ class Root(TyperGroup):
             code = exits.INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the process ends here, and a traceback helps nobody unasked
             tell_crash(error)
-        if ctx.invoked_subcommand in exits.PASS_THROUGH or ctx.meta.get(exits.PASSES_THROUGH):
-            code = exits.own_failure(os.environ)
-        raise typer.Exit(code)
+        passes = bool(ctx.meta.get(exits.PASSES_THROUGH))
+        raise typer.Exit(exits.failure_of(ctx.invoked_subcommand, code, os.environ, passes_through=passes))
 
 
 def _find(group: Any, ctx: Any, name: str) -> Any:
@@ -172,8 +176,8 @@ def root(
 
 
 for verb in (
-    dev, run, submit, ls, show, why, logs, cp, progress, wait, cancel, hold, update, retry,
-    worker, master, planner, backup, restore, doctor, shim, completion, version,
+    dev, run, submit, apply, plan, ls, show, why, logs, cp, progress, wait, cancel, hold, update, retry,
+    worker, master, planner, backup, restore, schema, doctor, shim, completion, version,
 ):  # fmt: skip
     verb.add_to(app)
 for described in (app, *(group.typer_instance for group in app.registered_groups if group.typer_instance)):

@@ -11,9 +11,10 @@ from ganger.cli.array_options import (
     MaxFails,
     MaxParallel,
 )
+from ganger.cli.job_files import is_job_file
 from ganger.cli.output_options import with_output
 from ganger.cli.session import session_of
-from ganger.cli.submit_script import Submission, SubmitCommand, read_submission
+from ganger.cli.submit_script import Submission, SubmitCommand, is_behind_dashes, read_submission
 from ganger.cli.task_options import COMMAND_LAST, Asked, asks_for_task, hint_without_workers
 from ganger.output import Output, told
 from ganger.render import note, say
@@ -48,7 +49,14 @@ def submit(
 
     A script here that has #SBATCH or #GANGER lines at its head is read now, with the options in them; those
     given here stand above. Behind -- it is a command as any other.
+
+    A job file as the only word (job.yaml, job.toml) is read, and what it describes is queued: see `ganger apply`.
     """
+    if is_job_file(asked.command) and not is_behind_dashes(context):
+        from ganger.cli.submit_file import submit_file
+
+        submit_file(context, asked.command[0], out)
+        return
     array_options = {
         "array": array,
         "each_line": each_line,

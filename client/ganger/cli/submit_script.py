@@ -40,6 +40,11 @@ class SubmitCommand(Verb):
         return rest
 
 
+def is_behind_dashes(context: typer.Context) -> bool:
+    """Whether the command line has its command behind `--`: then it is no file to be read now."""
+    return bool(context.meta.get(_BEHIND_DASHES))
+
+
 @dataclass(frozen=True)
 class Submission:
     """What `ganger submit` is to hand in."""
@@ -85,7 +90,7 @@ def read_submission(context: typer.Context, asked: Asked, array: Mapping[str, An
     from ganger.slurm.submission import is_batch_script, load_script
 
     path, *arguments = asked.command
-    if context.meta.get(_BEHIND_DASHES) or not is_batch_script(path):
+    if is_behind_dashes(context) or not is_batch_script(path):
         return Submission(asked, read_array(**array))
     script = load_script(path)
     said = _said(context, script)

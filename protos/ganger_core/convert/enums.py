@@ -10,11 +10,12 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from ganger_core.domain.dependency import DependencyKind, OnDependencyFailure
 from ganger_core.domain.errors import Invalid
 from ganger_core.domain.explanation import AheadWhy, CauseCode, ChangeKind, IfLost, Verdict
+from ganger_core.domain.forecast import Prospect
 from ganger_core.domain.outputs import Publish
 from ganger_core.domain.plan import RefusalCode
 from ganger_core.domain.states import AttemptState, TaskState, WorkerState
 from ganger_core.domain.task import LogStream, OnWorkerLost, OutcomeKind, ReportKind
-from ganger_core.wire.v1 import explain_pb2, plan_pb2, task_pb2, worker_pb2
+from ganger_core.wire.v1 import explain_pb2, forecast_pb2, plan_pb2, task_pb2, worker_pb2
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -53,6 +54,7 @@ LOG_STREAM = _pair(LogStream, task_pb2.LogStream, "LOG_STREAM")
 WORKER_STATE = _pair(WorkerState, worker_pb2.WorkerState, "WORKER_STATE")
 REPORT_KIND = _pair(ReportKind, worker_pb2.ReportKind, "REPORT_KIND")
 REFUSAL_CODE = _pair(RefusalCode, plan_pb2.RefusalCode, "REFUSAL_CODE")
+PROSPECT = _pair(Prospect, forecast_pb2.Prospect, "PROSPECT")
 VERDICT = _pair(Verdict, explain_pb2.Verdict, "VERDICT")
 CAUSE_CODE = _pair(CauseCode, explain_pb2.CauseCode, "CAUSE_CODE")
 AHEAD_WHY = _pair(AheadWhy, explain_pb2.AheadWhy, "AHEAD_WHY")

@@ -140,18 +140,3 @@ def test_an_array_of_which_one_failed_by_itself_and_another_for_others_has_begun
     assert (over.state, over.outcome.exit_code) == (FAILED, 3)
     late = master.submit(replace(a_spec(), after=(Dependency(second, DependencyKind.START),)))
     run_next(master, late)
-
-
-def test_a_task_that_ran_has_begun_also_while_it_waits_for_its_next_try_and_once_that_is_cancelled(
-    master: OneThreadMaster, tmp_path: Path, clock: ManualClock
-) -> None:
-    first = master.submit(replace(a_spec(), retry=Retry(1, backoff_s=60.0)))
-    master.report(WORKER, ended(run_next(master, first), 3))
-    start = replace(a_spec(), hold=True, after=(Dependency(first, DependencyKind.START),))
-    early = master.submit(start)
-    master.kill()
-    again = OneThreadMaster(tmp_path, clock)
-    again.cancel(first)
-    late = again.submit(start)
-    assert [again.task(each).waits.after for each in (early, late)] == [(), ()]
-    assert [again.task(each).state for each in (early, late)] == [PENDING, PENDING]

@@ -22,7 +22,6 @@ from testkit.fleets import a_mixed_snapshot, a_snapshot, cpus_and_gib
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "planner.md").read_text()
 EXAMPLE = REPOSITORY / "docs" / "examples" / "snapshot.json"
-CONSOLE = re.findall(r"```console\n\$ (.+)\n((?:.*\n)*?)```", PAGE)
 JSON_BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 
 
@@ -41,18 +40,13 @@ def run_in_shell(command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("command", "output"), CONSOLE, ids=[command for command, _ in CONSOLE])
-def test_the_examples_of_the_page_print_what_it_says(command: str, output: str) -> None:
-    printed = run_in_shell(command)
-    if "-o json" in command:
-        assert json.loads(printed) == JSON_BLOCKS[1]
-    else:
-        assert printed == output
+def test_the_page_shows_what_programs_get() -> None:
+    (command,) = re.findall(r"^\$ (.+ -o json .+)$", PAGE, re.MULTILINE)
+    assert json.loads(run_in_shell(command)) == JSON_BLOCKS[1]
 
 
 def test_the_page_shows_the_example_file() -> None:
     assert JSON_BLOCKS[0] == json.loads(EXAMPLE.read_text())
-    assert len(CONSOLE) == 3
 
 
 def test_the_page_lists_every_flag() -> None:
