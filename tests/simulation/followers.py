@@ -97,8 +97,8 @@ class Followers:
 
     def _will_never_come(self, each: Dependency) -> bool:
         upstream = self._stored(each.task_id)
-        if each.kind is DependencyKind.START and upstream.token > 1 and upstream.is_final:
-            return not upstream.started_ms  # who came after its earlier try waited for its next
+        if each.kind is DependencyKind.START and upstream.is_final:
+            return not upstream.started_ms  # a try that was lost before one asked does not count
         return not self._has_come(each) and not self._may_come(each)
 
     def _stored(self, task_id: int) -> Task:
