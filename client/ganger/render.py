@@ -43,7 +43,10 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """One line beside the result - a hint, progress, a failure - to stderr."""
+    """A line beside the result - a hint, progress, a failure - to stderr; on a terminal broken where it is too long."""
+    if on_terminal():
+        fits = width(to_stderr=True)
+        text = "\n".join(part for line in text.split("\n") for part in wrapped(line, fits))
     _write(sys.stderr, text + "\n")
 
 

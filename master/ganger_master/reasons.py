@@ -186,7 +186,7 @@ def why_it_stays(worker: str, otherwise: str) -> str:
 
 
 def amounts(value: Resources) -> str:
-    """The non-zero amounts in words, for example `2 CPUs and 1.5 GiB`."""
+    """The non-zero amounts in words, for example `2 CPUs and 1.5GiB`."""
     words = [_WORDS[kind](amount) for kind, amount in zip(KINDS, value.amounts(), strict=True) if amount > 0]
     return " and ".join(words) or "nothing"
 
@@ -196,7 +196,7 @@ def _cpus(milli: int) -> str:
 
 
 def _memory(size: int) -> str:
-    return f"{size / GIB:.3g} GiB"
+    return f"{size / GIB:.3g}GiB"
 
 
 def _slots(count: int) -> str:

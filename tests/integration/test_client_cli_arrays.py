@@ -251,3 +251,5 @@ def test_retry_hands_in_again_what_failed(master: ScriptedMaster, cli: Cli) -> N
     assert both.out == "task 25 is queued: task 14 again\n"
     assert "nothing to retry: of task 1.0 nothing failed, timed out or expired\n" in both.err
     assert "there is no task 77" in both.err
+    master.end(25, 3)
+    assert cli("retry", "14,25").err == "  ganger ls 26,27     ganger wait 26,27     ganger cancel 26,27\n"

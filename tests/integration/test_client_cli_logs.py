@@ -29,6 +29,18 @@ def test_logs_are_byte_for_byte(master: ScriptedMaster, cli: Cli) -> None:
     assert cli("logs", "1-2").err == "ganger: there is no task 2\n"
 
 
+def test_who_sees_no_output_at_a_terminal_is_told_why(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master.submit(task_spec(["true"]))
+    assert cli("logs", "1") == Result(0, "", "")
+    monkeypatch.setattr("ganger.cli.logs.on_terminal", lambda: True)
+    assert cli("logs", "1").err == ("task 1 has not started: ganger why 1 says why, ganger logs -f 1 waits\n")
+    master.run(1)
+    master.end(1, 0)
+    assert cli("logs", "1").err == "no output of task 1 to show; it is SUCCEEDED\n"
+
+
 def test_logs_of_a_part(master: ScriptedMaster, cli: Cli) -> None:
     master.submit(task_spec(["true"]))
     master.run(1)

@@ -173,7 +173,7 @@ PLAN = PlanWord(7, NOW_MS - 3_000, "planner", "", "bestfit", 84.25, 5, 2, "no ro
             replace(PLAN, said=""),
             "Plan 7, 3.0s ago by the planner (bestfit) in 84.2 ms, has not come to this task yet.",
         ),
-        (replace(PLAN, by=""), "Plan 7, 3.0s ago, asked nobody: no room."),
+        (replace(PLAN, by=""), "Plan 7, 3.0s ago, without asking the planner: no room."),
     ],
 )
 def test_the_last_plan(plan: PlanWord, words: str) -> None:
