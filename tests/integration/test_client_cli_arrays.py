@@ -184,7 +184,7 @@ def test_waiting_cancelling_and_logs_take_elements(master: ScriptedMaster, cli: 
     assert waited.out == (
         "task 1.0 succeeded\ntask 1.5 failed with exit code 3\ntask 1.15 was cancelled by me\n"
     )
-    assert cli("wait", "1.55", "--timeout", "0.1").err == "ganger: 1 of 1 not over after 0.1 s: 1.55\n"
+    assert cli("wait", "1.55", "--timeout", "0.1").err == "ganger: task 1.55 is not over after 0.1s\n"
     assert cli("cancel", "1.50-55:5").out == "task 1.50 is cancelled\ntask 1.55 is cancelled\n"
     master.write(6, b"to stdout")
     assert cli("logs", "1.20").out == "to stdout"

@@ -12,6 +12,7 @@ from ganger.cli import exits
 from ganger.cli.forwarding import plain_interrupts
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import session_of
+from ganger.layout import clean
 from ganger.render import TaskOutput, note, on_terminal
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def logs(
         ((task_id, called),) = labels.items()
         try:
             with plain_interrupts():
+                if follow and not attempt and on_terminal():
+                    _tell_of_waiting(client, task_id)
                 found = read.one(client, task_id, follow)
         except KeyboardInterrupt:
             note(f"\ndetached: following task {called} ends here, the task does not")
@@ -89,6 +92,13 @@ def logs(
             note(_why_nothing(client, task_id))
         if exit_code:
             raise typer.Exit(exits.highest(client.wait([task_id]), os.environ))
+
+
+def _tell_of_waiting(client: Client, task_id: int) -> None:
+    """Tell somebody who looks at an empty screen that the task has not started."""
+    task = client.status(task_id).task
+    if not task.token and not task.is_final:
+        note(f"task {task.label} has not started{': ' + clean(task.reason) if task.reason else ''}")
 
 
 def _why_nothing(client: Client, task_id: int) -> str:

@@ -159,8 +159,10 @@ def _array(task: Task) -> Iterator[str]:
         return
     counts = [f"{count} {state.value}" for state, count in array.counts if count]
     yield f"Of its {plural(len(array), 'element')}: {', '.join(counts)}."
-    yield f"Next: ganger ls {task.id} -s failed,timed_out,expired lists what failed, and `ganger why {task.id}.INDEX` "
-    yield f"  says why; ganger retry {task.id} queues these again."
+    yield (
+        f"Next: ganger ls {task.id} -s failed,timed_out,expired lists what failed, and `ganger why {task.id}.INDEX` "
+        f"says why; ganger retry {task.id} queues these again."
+    )
 
 
 def end_words(task: Task) -> str:

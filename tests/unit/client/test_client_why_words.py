@@ -235,7 +235,7 @@ def test_a_running_task_of_a_silent_worker() -> None:
         "Placed on w1 by the planner at at 934, 24s after it was submitted.",
         "Its run limit is 1m00s: it is over: its worker stops it.",
         "It has no lease: it goes on however long its worker is silent; w1 is lost: silent for 45s.",
-        "If w1 is lost: the task stays with it, until it returns or `ganger worker fence w1` gives it up.",
+        "As w1 is lost: the task stays with it, until it returns or `ganger worker fence w1` gives it up.",
     ]
 
 

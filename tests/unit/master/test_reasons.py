@@ -24,7 +24,7 @@ FULL = GroupRefusal(Resources(8000, 8 * GIB, 1), 1, RefusalCode.BUSY, Resources(
             [TINY, SMALL],
             "asks for more than any worker has: needs 4 CPUs and 2GiB; the nearest is short of 2 CPUs",
         ),
-        ([BUSY], "waiting for capacity: 2 workers could run it, the nearest is short of 0.5GiB"),
+        ([BUSY], "waiting for capacity: 2 workers could run it, the nearest is short of 512MiB"),
         (
             [FULL, TINY],
             "waiting for capacity: 1 worker could run it, the nearest is short of 1 CPU and 1 slot; "
@@ -32,7 +32,7 @@ FULL = GroupRefusal(Resources(8000, 8 * GIB, 1), 1, RefusalCode.BUSY, Resources(
         ),
         (
             [SMALL, FULL, BUSY, TINY],
-            "waiting for capacity: 3 workers could run it, the nearest is short of 0.5GiB; 4 others are too small",
+            "waiting for capacity: 3 workers could run it, the nearest is short of 512MiB; 4 others are too small",
         ),
     ],
 )
