@@ -43,8 +43,14 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """One line beside the result - a hint, progress, a failure - to stderr."""
-    _write(sys.stderr, text + "\n")
+    """A line beside the result - a hint, progress, a failure - to stderr; on a terminal broken where it is too long."""
+    _write(sys.stderr, (_broken(text) if on_terminal() else text) + "\n")
+
+
+def _broken(text: str) -> str:
+    """The text in lines that fit the terminal that is stderr."""
+    fits = width(to_stderr=True)
+    return "\n".join(part for line in text.split("\n") for part in wrapped(line, fits))
 
 
 class TaskOutput:
@@ -142,7 +148,7 @@ def confirmed(question: str) -> bool:
     """Ask whoever sits at the terminal; no, when nobody does."""
     if not can_ask():
         return False
-    _write(sys.stderr, f"{question} [y/N] ")
+    _write(sys.stderr, _broken(f"{question} [y/N] "))
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

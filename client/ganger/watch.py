@@ -10,6 +10,7 @@ import grpc
 
 from ganger.calls import PAGE_SIZE, LogPart, MasterCalls, TaskStatus
 from ganger.errors import WaitTimeout
+from ganger.wording import describe_late
 from ganger_core.domain.errors import Invalid, NotFound
 from ganger_core.domain.states import TASK_FINAL
 from ganger_core.domain.task import AttemptRef, Event, LogChunk, LogStream, Task
@@ -69,9 +70,8 @@ def wait_for(
     try:
         _await_ends(calls, live, as_of_seq, timeout_s, until_any=until_any)
     except WaitTimeout:
-        labels = [live[task_id].label for task_id in sorted(live)[:5]]
-        names = ", ".join(labels) + (" …" if len(live) > 5 else "")
-        raise WaitTimeout(f"{len(live)} of {len(found)} not over after {timeout_s:g} s: {names}") from None
+        late = [live[task_id].label for task_id in sorted(live)]
+        raise WaitTimeout(describe_late(late, len(found), timeout_s)) from None
     ended, _ = fetch(calls, [task_id for task_id in task_ids if not found[task_id].is_final])
     found.update(ended)
     return [found[task_id] for task_id in task_ids if found[task_id].is_final]
@@ -86,7 +86,7 @@ def _wait_for_one(calls: MasterCalls, task_id: int, timeout_s: float | None) -> 
         if task.is_final:
             return task
         if deadline is not None and time.monotonic() >= deadline:
-            raise WaitTimeout(f"1 of 1 not over after {timeout_s:g} s: {task.label}")
+            raise WaitTimeout(describe_late([task.label], 1, timeout_s))
 
 
 def _await_ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from ganger_core.domain.array import Array, Indices
 from ganger_core.domain.outputs import Outputs, Publish
@@ -41,6 +42,15 @@ def describe_end(task: Task) -> str:
         return f"{text}: {task.reason}" if task.reason else text
     text = _sentence(outcome)
     return f"{text} (part of its output is missing)" if outcome.log_incomplete else text
+
+
+def describe_late(late: Sequence[str], asked: int, timeout_s: float | None) -> str:
+    """That the tasks with these labels, of so many asked for, are not over in time."""
+    if asked == 1:
+        return f"task {late[0]} is not over after {timeout_s:g}s"
+    some = ", ".join(late[:5]) + (" …" if len(late) > 5 else "")
+    are = "is" if len(late) == 1 else "are"
+    return f"{len(late)} of {asked} tasks {are} not over after {timeout_s:g}s: {some}"
 
 
 def describe_retries(task: Task) -> str:

@@ -26,9 +26,8 @@ def main(verb: str, args: Sequence[str], env: Mapping[str, str] = os.environ) ->
     try:
         if verb == "backup":
             size = back_up(folder / NAME, file, force=given.force)
-            _say(
-                f"wrote {file}: {size} bytes, checked; it does not contain logs, which are files in {folder / 'logs'}"
-            )
+            _say(f"wrote {file}: {size} bytes, checked")
+            _say(f"logs are not in it: they are files in {folder / 'logs'}")
         else:
             done = restore(file, folder, force=given.force, nothing_runs=given.nothing_runs)
             _say(f"restored {file} into {folder}: epoch {done.epoch}, new tasks from {done.next_task_id} on")

@@ -17,7 +17,7 @@ from ganger_master.plan_notes import PlanNote
 
 NO_WORKER = "no worker is connected"
 RESTORED = "the database was restored from a backup: waits until whatever was started since must have ended"
-GIB = 2**30
+_UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def why_it_stays(worker: str, otherwise: str) -> str:
 
 
 def amounts(value: Resources) -> str:
-    """The non-zero amounts in words, for example `2 CPUs and 1.5 GiB`."""
+    """The non-zero amounts in words, for example `2 CPUs and 1.5GiB`."""
     words = [_WORDS[kind](amount) for kind, amount in zip(KINDS, value.amounts(), strict=True) if amount > 0]
     return " and ".join(words) or "nothing"
 
@@ -196,7 +196,8 @@ def _cpus(milli: int) -> str:
 
 
 def _memory(size: int) -> str:
-    return f"{size / GIB:.3g} GiB"
+    name, unit = next((name, unit) for name, unit in _UNITS if size >= unit)
+    return f"{size / unit:.4g}{name}"
 
 
 def _slots(count: int) -> str:

@@ -139,7 +139,7 @@ def _amounts(value: Resources, *, slots: bool = True) -> str:
 
 def _bytes(size: int) -> str:
     name, unit = next((name, unit) for name, unit in _UNITS if size >= unit)
-    return f"{size / unit:.4g} {name}"
+    return f"{size / unit:.4g}{name}"
 
 
 def _counted(count: int, what: str) -> str:

@@ -111,7 +111,7 @@ def test_output_comes_while_the_task_runs_and_ctrl_c_goes_to_it(cluster: Cluster
 def test_wait_and_cancel(cli: Cli) -> None:
     task_id = submitted(cli, "sleep", "600")
     waited = cli("wait", "last", "--timeout", "0.5s")
-    assert (waited.code, waited.err) == (124, f"ganger: 1 of 1 not over after 0.5 s: {task_id}\n")
+    assert (waited.code, waited.err) == (124, f"ganger: task {task_id} is not over after 0.5s\n")
     other = submitted(cli, "sh", "-c", "exit 7")
     assert cli("wait", str(other)).code == 7
     assert cli("cancel", str(task_id), "--reason", "enough").code == 0

@@ -232,7 +232,7 @@ def test_waiting_for_an_array_and_an_element_of_it(master: ScriptedMaster, clien
 
 def test_what_is_not_over_in_time_is_called_by_its_label(client: Client) -> None:
     client.submit_array(["work"], "7,8")
-    with pytest.raises(WaitTimeout, match=r"2 of 2 not over after 0\.1 s: 1, 1\.8$"):
+    with pytest.raises(WaitTimeout, match=r"2 of 2 tasks are not over after 0\.1s: 1, 1\.8$"):
         client.wait([1, 3], timeout_s=0.1)
 
 

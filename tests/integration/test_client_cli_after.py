@@ -48,7 +48,10 @@ def test_what_to_wait_for_is_named_like_tasks_everywhere(cli: Cli) -> None:
     [
         (("--after", "x"), "there is no task 'x'"),
         (("--after", "perhaps:1"), "after: 'perhaps' is none of ok, any, fail, start, each"),
-        (("--on-dependency-failure", "cry"), "on_dependency_failure: 'cry' is none of skip, hold, run, fail"),
+        (
+            ("--on-dependency-failure", "cry"),
+            "--on-dependency-failure: 'cry' is none of skip, hold, run, fail",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(cli: Cli, words: tuple[str, ...], said: str) -> None:

@@ -184,7 +184,7 @@ def test_waiting_cancelling_and_logs_take_elements(master: ScriptedMaster, cli: 
     assert waited.out == (
         "task 1.0 succeeded\ntask 1.5 failed with exit code 3\ntask 1.15 was cancelled by me\n"
     )
-    assert cli("wait", "1.55", "--timeout", "0.1").err == "ganger: 1 of 1 not over after 0.1 s: 1.55\n"
+    assert cli("wait", "1.55", "--timeout", "0.1").err == "ganger: task 1.55 is not over after 0.1s\n"
     assert cli("cancel", "1.50-55:5").out == "task 1.50 is cancelled\ntask 1.55 is cancelled\n"
     master.write(6, b"to stdout")
     assert cli("logs", "1.20").out == "to stdout"
@@ -251,3 +251,5 @@ def test_retry_hands_in_again_what_failed(master: ScriptedMaster, cli: Cli) -> N
     assert both.out == "task 25 is queued: task 14 again\n"
     assert "nothing to retry: of task 1.0 nothing failed, timed out or expired\n" in both.err
     assert "there is no task 77" in both.err
+    master.end(25, 3)
+    assert cli("retry", "14,25").err == "  ganger ls 26,27     ganger wait 26,27     ganger cancel 26,27\n"

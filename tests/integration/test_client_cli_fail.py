@@ -106,7 +106,7 @@ def test_usage_errors_name_the_help(cli: Cli) -> None:
     assert cli("wait").code == 125
     assert cli("show").code == 2
     assert cli("show").err == (
-        "ganger: Invalid value: which tasks? Name them: 42, 1,3,5-8, last, all, a name, or -l KEY=VALUE\n"
+        "ganger: which tasks? Name them: 42, 1,3,5-8, last, all, a name, or -l KEY=VALUE\n"
         "ganger show --help shows how it is used\n"
     )
     assert cli("show", "1-").err == (

@@ -29,13 +29,17 @@ def test_hold_and_release_say_what_they_did(cli: Cli) -> None:
 
 def test_a_task_is_submitted_held_or_for_later(cli: Cli) -> None:
     master = cli.master
-    cli("submit", "--hold", "--at", "2030-01-01T00:00+00:00", "--", "true")
+    held = cli("submit", "--hold", "--at", "2030-01-01T00:00+00:00", "--", "true")
     spec = master.tasks[1].spec
     assert (spec.hold, spec.not_before_ms) == (True, 1_893_456_000_000)
+    assert held.out == "task 1 is queued, and held until it is released\n"
+    assert held.err == "  ganger release 1     ganger show 1     ganger cancel 1\n"
+    later = cli("submit", "--at", "2030-01-01", "--array", "0-1", "--", "true")
+    assert later.out == "array 2 is queued: 2 elements, and starts not before 2030-01-01\n"
     refused = cli("submit", "--at", "soon", "--", "true")
     assert refused.code == 1
     assert refused.err == (
-        "ganger: not_before: 'soon' is no moment such as 14:30, 2026-12-24T08:00, 1h30m (from now) or now+1h30m\n"
+        "ganger: --at: 'soon' is no moment such as 14:30, 2026-12-24T08:00, 1h30m (from now) or now+1h30m\n"
     )
 
 
@@ -48,7 +52,7 @@ def test_retries_are_handed_in_and_shown(cli: Cli) -> None:
     document = json.loads(cli("show", "1", "-o", "json").out)["tasks"][0]
     assert (document["retries"], document["retry_on"]) == (3, [75, 80, 81, 82, "timeout"])
     refused = cli("submit", "--retries", "1", "--retry-on", "0-3", "--", "true")
-    assert refused.err == "ganger: retry_on: '0-3' is no exit code from 1 to 255 or range of them\n"
+    assert refused.err == "ganger: --retry-on: '0-3' is no exit code from 1 to 255 or range of them\n"
 
 
 def test_update_changes_priority_and_limits(cli: Cli) -> None:
@@ -66,9 +70,9 @@ def test_update_changes_priority_and_limits(cli: Cli) -> None:
     assert (nothing.code, nothing.out) == (1, "")
     assert nothing.err.startswith("ganger: nothing to change: name one of --priority, --time,")
     for words, field in (
-        (["--time", "soon"], "time"),
+        (["--time", "soon"], "--time"),
         (["-p", "101"], "priority"),
-        (["--deadline", "x"], "deadline"),
+        (["--deadline", "x"], "--deadline"),
     ):
         refused = cli("update", "1", *words)
         assert (refused.code, refused.err.startswith(f"ganger: {field}")) == (1, True)

@@ -43,7 +43,7 @@ def a_mixed_lot(master: ScriptedMaster) -> None:
     master.end(4, outcome=Outcome(OutcomeKind.LAUNCH_FAILED, 127, message=message))
     master.end(5, outcome=Outcome(OutcomeKind.SIGNALLED, 137, signal=9))
     master.explain(
-        6, "asks for more than any worker has: needs 64 CPUs; the nearest is short of 62 CPUs and 0.5 GiB"
+        6, "asks for more than any worker has: needs 64 CPUs; the nearest is short of 62 CPUs and 512MiB"
     )
 
 

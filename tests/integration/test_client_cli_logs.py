@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ganger import Array, Indices, LogStream, task_spec
-from testkit.client_cli import Cli, Result
+from testkit.client_cli import Cli, Result, in_background
 from testkit.client_master import ScriptedMaster
+from testkit.waiting import wait_until
 
 
 @pytest.fixture
@@ -27,6 +28,25 @@ def test_logs_are_byte_for_byte(master: ScriptedMaster, cli: Cli) -> None:
     assert cli("logs", "-f", "last") == Result(0, "again", "")
     assert cli("logs", "--attempt", "1", "1") == Result(0, "one", "two")
     assert cli("logs", "1-2").err == "ganger: there is no task 2\n"
+
+
+def test_who_sees_no_output_at_a_terminal_is_told_why(
+    master: ScriptedMaster, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master.submit(task_spec(["true"]))
+    assert cli("logs", "1") == Result(0, "", "")
+    monkeypatch.setattr("ganger.cli.logs.on_terminal", lambda: True)
+    assert cli("logs", "1").err == ("task 1 has not started: ganger why 1 says why, ganger logs -f 1 waits\n")
+    master.requests["WatchEvents"].clear()
+    master.explain(1, "held by\x1b ann")
+    script = in_background(
+        lambda: wait_until(lambda: master.requests["WatchEvents"]),
+        lambda: master.run(1),
+        lambda: master.end(1, 0),
+    )
+    assert cli("logs", "-f", "1").err.startswith("task 1 has not started: held by\\x1b ann\n")
+    script.join()
+    assert cli("logs", "1").err == "no output of task 1 to show; it is SUCCEEDED\n"
 
 
 def test_logs_of_a_part(master: ScriptedMaster, cli: Cli) -> None:

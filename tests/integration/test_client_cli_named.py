@@ -118,8 +118,11 @@ def test_wait_is_for_what_goes_on_of_a_name_and_for_all_that_has_labels(
     master: ScriptedMaster, cli: Cli
 ) -> None:
     late = cli("wait", "train", "--timeout", "0.01")
-    assert (late.code, late.err) == (124, "ganger: 2 of 2 not over after 0.01 s: 2, 3\n")
-    assert cli("wait", "all", "--timeout", "0.01").err == "ganger: 4 of 4 not over after 0.01 s: 2, 3, 5, 6\n"
+    assert (late.code, late.err) == (124, "ganger: 2 of 2 tasks are not over after 0.01s: 2, 3\n")
+    assert (
+        cli("wait", "all", "--timeout", "0.01").err
+        == "ganger: 4 of 4 tasks are not over after 0.01s: 2, 3, 5, 6\n"
+    )
     for task_id in (2, 3, 5):
         master.run(task_id)
         master.end(task_id)

@@ -247,7 +247,7 @@ def test_waiting_goes_on_over_a_restart_of_the_master(master: ScriptedMaster, cl
 
 def test_waiting_ends_at_its_time(client: Client) -> None:
     client.submit_many([task_spec(["true"])] * 7)
-    with pytest.raises(WaitTimeout, match=r"7 of 7 not over after 0\.2 s: 1, 2, 3, 4, 5 …") as over:
+    with pytest.raises(WaitTimeout, match=r"7 of 7 tasks are not over after 0\.2s: 1, 2, 3, 4, 5 …") as over:
         client.wait(range(1, 8), timeout_s=0.2)
     assert isinstance(over.value, DeadlineExceeded)
     with pytest.raises(WaitTimeout):

@@ -15,8 +15,10 @@ from ganger import Outcome, OutcomeKind, TaskState, task_spec
 from ganger.slurm.commands import NAMES, run
 from ganger.slurm.prelude import script_of
 from ganger_core.domain.dependency import Dependency, DependencyKind
+from ganger_core.domain.states import WorkerState
+from testkit.builders import a_worker
 from testkit.client_cli import Cli, Result
-from testkit.client_master import ScriptedMaster
+from testkit.client_master import ScriptedMaster, a_worker_view
 
 Slurm = Callable[..., Result]
 SCRIPT = "#!/bin/bash\n#SBATCH --job-name=x -p gpu\n#SBATCH -c 2\necho hi\n"
@@ -235,6 +237,12 @@ def test_scontrol_shows_and_changes(slurm: Slurm, master: ScriptedMaster, tmp_pa
     assert slurm("scontrol hold 6").err.startswith("scontrol: error: task 6 is RUNNING")
     assert slurm("scontrol show hostnames a[1-2]").out == "a1\na2\n"
     assert "NodeName=w1 NodeHostName=host\n" in slurm("scontrol show node w1").out
+
+
+@pytest.mark.parametrize("state", [WorkerState.CORDONED, WorkerState.DRAINED])
+def test_sinfo_says_who_gets_no_work(slurm: Slurm, master: ScriptedMaster, state: WorkerState) -> None:
+    master.workers = [a_worker_view(a_worker(), state=state)]
+    assert slurm("sinfo -h -N -o %N:%t").out == "w1:drain\n"
 
 
 def test_sinfo_lists_the_workers(slurm: Slurm, master: ScriptedMaster) -> None:

@@ -120,7 +120,7 @@ def test_other_commands_are_looked_for_when_they_run(
         ("#GANGER --cpu 2", "ganger: x.sh: line 3: No such option: --cpu"),
         ("#GANGER train.py", "ganger: x.sh: line 3: 'train.py' is no option; they begin with a dash"),
         ("#GANGER -q", "ganger: x.sh: line 3: --quiet is said to ganger submit, and not in a script"),
-        ("#GANGER -c many", "ganger: cpus: 'many' is no number of CPUs"),
+        ("#GANGER -c many", "ganger: --cpus: 'many' is no number of CPUs"),
         ("#SBATCH --tiem=5", "ganger: x.sh: line 3: --tiem: there is no such option; did you mean --time?"),
         ("#SBATCH --nodes=2", "ganger: --nodes=2: Ganger starts one process on one worker"),
     ],

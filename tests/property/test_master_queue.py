@@ -45,6 +45,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.next_id = 1
         self.untouched: dict[int, set[int]] = {}  # by array: elements that wait and have no record
         self.rooms: dict[int, tuple[int, int]] = {}
+        self.pauses: dict[int, float] = {}  # by task in the queue, until when it pauses or paused
         self.aside: dict[int, float] = {}  # tasks and arrays that wait for something else, each until when
 
     def now(self) -> Instant:
@@ -61,7 +62,7 @@ class QueueMachine(RuleBasedStateMachine):
     def wait_for_something_else(
         self, data: st.DataObject, later_s: int, pause_s: int, held: bool, whole: bool
     ) -> None:
-        """Somebody holds a task, or it may not start before a moment, or after a pause, or that is over."""
+        """Somebody holds a task, or it may not start before a moment, or that is over; it pauses as it was to."""
         until_ms = self.now_ms + 1_000 * later_s if later_s else 0
         waits = Waits("ann" if held else "", until_ms, pause_s)
         task = data.draw(st.sampled_from(sorted(self.waiting.values(), key=lambda task: task.id)))
@@ -71,13 +72,15 @@ class QueueMachine(RuleBasedStateMachine):
             self.queue.push([replace(array, array=Array(Indices.first(6)), waits=waits)], self.now())
             self.note_aside(array.id, waits)
             return
-        self.untouched.get(task.array_id, set()).discard(task.id)  # it has a record now
+        if task.id in self.untouched.get(task.array_id, ()):
+            self.untouched[task.array_id].remove(task.id)  # it has a record now
+            self.pauses[task.id] = self.now_ms + 1_000 * pause_s
         self.queue.push([replace(task, waits=waits)], self.now())
         if task.id not in self.aside:
             del self.waiting[task.id]
             self.forget_bucket(task)
             self.waiting[task.id] = task
-        self.note_aside(task.id, waits)
+        self.note_aside(task.id, replace(waits, pause_s=(self.pauses.get(task.id, 0) - self.now_ms) / 1_000))
 
     def note_aside(self, number: int, waits: Waits) -> None:
         self.aside.pop(number, None)
@@ -141,6 +144,7 @@ class QueueMachine(RuleBasedStateMachine):
         task = self.waiting.pop(task_id)
         self.untouched.get(task.array_id, set()).discard(task_id)
         self.aside.pop(task_id, None)
+        self.pauses.pop(task_id, None)
         self.queue.remove([task_id])
         self.forget_bucket(task)
 

@@ -12,8 +12,34 @@ if TYPE_CHECKING:
     from ganger_core.domain.errors import GangerError
 
 
-def explain(error: GangerError) -> str:
-    """The error's cause, and for what a command line can cure, the cure."""
+_OPTIONS = {
+    "after": "--after",
+    "backoff": "--backoff",
+    "cpus": "--cpus",
+    "deadline": "--deadline",
+    "grace": "--grace",
+    "lost_after": "--lost-after",
+    "memory": "--mem",
+    "never_retry_on": "--never-retry-on",
+    "not_before": "--at",
+    "on_dependency_failure": "--on-dependency-failure",
+    "on_worker_lost": "--on-worker-lost",
+    "publish": "--publish",
+    "queue_timeout": "--queue-timeout",
+    "retries": "--retries",
+    "retry_on": "--retry-on",
+    "time": "--time",
+    "warn": "--warn",
+}
+"""Options of the verbs below, by what the error of a bad one begins with."""
+_ASK_FOR_TASK = ("run", "submit", "update")
+
+
+def explain(error: GangerError, verb: str = "") -> str:
+    """The error's cause, and for what a command line can cure, the cure; `verb` is the command that failed."""
+    field, colon, rest = error.message.partition(": ")
+    if colon and verb in _ASK_FOR_TASK and field in _OPTIONS:
+        return f"{_OPTIONS[field]}: {rest}"
     if error.reason == "UNAUTHENTICATED":
         return f"{error.message} (the file `token` in the master's state folder)"
     return error.message

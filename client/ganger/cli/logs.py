@@ -12,7 +12,8 @@ from ganger.cli import exits
 from ganger.cli.forwarding import plain_interrupts
 from ganger.cli.named import Choice, IdsArgument, LabelsOption, named_ids
 from ganger.cli.session import session_of
-from ganger.render import TaskOutput, note
+from ganger.layout import clean
+from ganger.render import TaskOutput, note, on_terminal
 
 if TYPE_CHECKING:
     from ganger.calls import TaskRow
@@ -81,12 +82,31 @@ def logs(
         ((task_id, called),) = labels.items()
         try:
             with plain_interrupts():
-                read.one(client, task_id, follow)
+                if follow and not attempt and on_terminal():
+                    _tell_of_waiting(client, task_id)
+                found = read.one(client, task_id, follow)
         except KeyboardInterrupt:
             note(f"\ndetached: following task {called} ends here, the task does not")
             raise typer.Exit(exits.INTERRUPTED) from None
+        if not found and on_terminal():
+            note(_why_nothing(client, task_id))
         if exit_code:
             raise typer.Exit(exits.highest(client.wait([task_id]), os.environ))
+
+
+def _tell_of_waiting(client: Client, task_id: int) -> None:
+    """Tell somebody who looks at an empty screen that the task has not started."""
+    task = client.status(task_id).task
+    if not task.token and not task.is_final:
+        note(f"task {task.label} has not started{': ' + clean(task.reason) if task.reason else ''}")
+
+
+def _why_nothing(client: Client, task_id: int) -> str:
+    """What to tell somebody who sees no output."""
+    task = client.status(task_id).task
+    if task.is_final or task.token:
+        return f"no output of task {task.label} to show; it is {task.state}"
+    return f"task {task.label} has not started: ganger why {task.label} says why, ganger logs -f {task.label} waits"
 
 
 def _is_array(client: Client, labels: Mapping[int, str]) -> bool:
@@ -104,9 +124,9 @@ class Reading:
         self._since_s = since_s
         self._streams = streams
 
-    def one(self, client: Client, task_id: int, follow: bool) -> None:
-        """The output of one task as it is."""
-        output = TaskOutput()
+    def one(self, client: Client, task_id: int, follow: bool) -> bool:
+        """The output of one task as it is; whether there was any."""
+        output, found = TaskOutput(), False
         chunks = client.logs(
             task_id,
             follow,
@@ -117,7 +137,9 @@ class Reading:
         )
         for chunk in chunks:
             output.write(chunk.data, error=chunk.stream == "STDERR")
+            found = found or bool(chunk.data)
         output.end()
+        return found
 
     def many(self, client: Client, labels: Mapping[int, str]) -> None:
         """The output of one task after the other, its label before each line."""

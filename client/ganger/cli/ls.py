@@ -145,7 +145,9 @@ def _watch(client: Client, wanted: Wanted, ago_s: float | None, out: Output) -> 
             rows, _ = find(client, dataclasses.replace(wanted, since_ms=_since_ms(ago_s, now_ms)))
             rows.sort(key=lambda row: (row.task.is_final, row.task.state == "PENDING"))
             width = render.width() if out.form is Form.TABLE else None
-            head = f"{len(rows)} tasks at {time.strftime('%H:%M:%S', time.localtime(now_ms / 1000))}; Ctrl-C ends this"
+            tasks = "1 task" if len(rows) == 1 else f"{len(rows)} tasks"
+            at = time.strftime("%H:%M:%S", time.localtime(now_ms / 1000))
+            head = f"{tasks} at {at}; Ctrl-C ends this"
             screen.draw([head, "", *lines_of(_result(rows, now_ms), out, width)])
             pause.wait(WATCH_EVERY_S)
     except KeyboardInterrupt:

@@ -114,7 +114,7 @@ class Root(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except GangerError as error:
-            tell(explain(error))
+            tell(explain(error, ctx.invoked_subcommand or ""))
         except BrokenPipeError:
             _drop_stdout()
             raise typer.Exit(exits.PIPE_CLOSED) from None
@@ -139,7 +139,8 @@ def _find(group: Any, ctx: Any, name: str) -> Any:
 def _tell_usage(error: TyperException) -> None:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "ganger"
-    tell(f"{error.format_message()}\n{path} --help shows how it is used")
+    message = error.format_message().removeprefix("Invalid value: ")
+    tell(f"{message}\n{path} --help shows how it is used")
 
 
 def _drop_stdout() -> None:

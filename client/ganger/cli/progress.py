@@ -81,6 +81,7 @@ def follow(
 ) -> list[Task]:
     """Show the tasks until all, or any, are over, and return those that are. Raises `WaitTimeout`, `NotFound`."""
     from ganger.errors import NotFound, WaitTimeout
+    from ganger.wording import describe_late
 
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
@@ -95,10 +96,8 @@ def follow(
             return over
         left_s = EVERY_S if deadline is None else min(EVERY_S, deadline - time.monotonic())
         if left_s <= 0:
-            labels = ", ".join([task.label for task in tasks if not task.is_final][:5])
-            raise WaitTimeout(
-                f"{len(tasks) - len(over)} of {len(tasks)} not over after {timeout_s:g} s: {labels}"
-            )
+            late = [task.label for task in tasks if not task.is_final]
+            raise WaitTimeout(describe_late(late, len(tasks), timeout_s))
         try:
             client.wait([task.id for task in tasks if not task.is_final], left_s, until_any=until_any)
         except WaitTimeout:

@@ -71,8 +71,8 @@ def retry(
         for _, said in again.values():
             say(said)
         if again:
-            newest = max(again)
-            note(f"  ganger ls {newest}     ganger wait {newest}     ganger cancel {newest}")
+            ids = ",".join(map(str, again))
+            note(f"  ganger ls {ids}     ganger wait {ids}     ganger cancel {ids}")
 
     documents = [{"id": new_id, "retry_of": task_id} for new_id, (task_id, _) in again.items()]
     out.write(told("tasks", documents, tell_each, whole={"task_ids": list(again)}))

@@ -77,6 +77,14 @@ def submit(
         out.write(told("tasks", [document], tell, whole={"task_ids": [task_id], **fields}))
 
 
+def _later(wanted: Submission) -> str:
+    """What keeps it from starting by its own wish."""
+    if wanted.asked.given.get("hold"):
+        return ", and held until it is released"
+    at = wanted.asked.given.get("not_before")
+    return f", and starts not before {at}" if at else ""
+
+
 def _tell(task_id: int, wanted: Submission) -> None:
     from ganger.wording import describe_queued
 
@@ -84,8 +92,11 @@ def _tell(task_id: int, wanted: Submission) -> None:
         note(f"of no effect here: {', '.join(wanted.without_effect)}")
     array = wanted.array
     if array is None:
-        say(f"task {task_id} is queued")
+        say(f"task {task_id} is queued{_later(wanted)}")
     else:
-        say(describe_queued(task_id, len(array.indices), array.max_parallel))
+        say(describe_queued(task_id, len(array.indices), array.max_parallel) + _later(wanted))
+    if wanted.asked.given.get("hold"):
+        note(f"  ganger release {task_id}     ganger show {task_id}     ganger cancel {task_id}")
+        return
     look = f"ganger logs -f {task_id}" if array is None else f"ganger progress {task_id}"
     note(f"  {look}     ganger wait {task_id}     ganger cancel {task_id}")

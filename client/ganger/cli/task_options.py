@@ -85,7 +85,7 @@ LostPolicy = Annotated[
 PublishPolicy = Annotated[
     str,
     typer.Option(
-        help="When what it leaves in $GANGER_OUTPUT_DIR is kept for you: on-success, always or never.",
+        help="When to keep for you what it leaves in $GANGER_OUTPUT_DIR: always, never or on-success.",
         metavar="POLICY",
     ),
 ]
@@ -139,7 +139,7 @@ Backoff = Annotated[
 Deadline = Annotated[
     str,
     typer.Option(
-        help="Not started if not over by then: 18:00, a date, 8h from now.",
+        help="Give it up if it cannot be over by then: 18:00, a date, 8h from now.",
         metavar="TIME",
         show_default=False,
     ),

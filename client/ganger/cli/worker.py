@@ -35,7 +35,7 @@ COLUMNS = (
 )
 
 WHAT_FENCING_MEANS = (
-    "Fencing worker {} says that nothing of it runs any more. Its tasks start elsewhere or fail at once;\n"
+    "Fencing worker {} says that nothing of it runs any more. Its tasks start elsewhere or fail at once; "
     "if its host is alive after all, they run twice. Is the host certainly dead?"
 )
 

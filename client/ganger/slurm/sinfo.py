@@ -58,7 +58,7 @@ def node_state(worker: WorkerView) -> str:
     """The state of a node: what is taken of its CPUs and slots says whether it is idle, mix or alloc."""
     if worker.state == "LOST":
         return "down"
-    if worker.state == "DRAINING":
+    if worker.state in ("CORDONED", "DRAINING", "DRAINED"):
         return "drng" if worker.attempts else "drain"
     if not worker.attempts:
         return "idle"

@@ -114,7 +114,7 @@ def _next(task: Task, attempt: Attempt | None, outcome: Outcome) -> str:
         case OutcomeKind.EXPIRED:
             return "submit it again with a longer --queue-timeout; `ganger worker ls` shows what workers have free."
         case OutcomeKind.SKIPPED:
-            return f"mend what failed first and run that again; then {again} --after with its new id."
+            return _after_skipped(task, outcome)
         case OutcomeKind.LOST:
             worker = clean(attempt.worker_name) if attempt else "its worker"
             return (
@@ -131,10 +131,21 @@ def _missed_its_deadline(outcome: Outcome) -> bool:
     return "deadline" in outcome.message  # the master says so
 
 
+def _after_skipped(task: Task, outcome: Outcome) -> str:
+    first = outcome.message.partition(" ")[0]  # the master says what failed first, by its label
+    if first in [str(each.task_id) for each in task.spec.after]:
+        return f"mend {first}; `ganger retry {first} {task.label}` then runs both again, one after the other."
+    return (
+        f"mend what failed first; then `ganger retry` with that, what was skipped for it, and {task.label}."
+    )
+
+
 def _after_failed_launch(task: Task, attempt: Attempt | None, outcome: Outcome) -> str:
     worker = clean(attempt.worker_name) if attempt else "its worker"
     if outcome.exit_code == NOT_FOUND:
         return f"is the command installed on {worker}, and in the PATH there? A relative path counts from its folder."
+    if outcome.message.startswith("working folder "):
+        return f"--workdir names a folder that {worker} has; '' stands for a fresh one."
     if outcome.exit_code == NOT_EXECUTABLE:
         return "chmod +x makes a file executable; a script needs a first line such as #!/bin/sh."
     return f"the message names the cause; `ganger show {task.label}` shows the folder and the environment."
@@ -148,8 +159,10 @@ def _array(task: Task) -> Iterator[str]:
         return
     counts = [f"{count} {state.value}" for state, count in array.counts if count]
     yield f"Of its {plural(len(array), 'element')}: {', '.join(counts)}."
-    yield f"Next: ganger ls {task.id} -s failed,timed_out,expired lists what failed, and `ganger why {task.id}.INDEX` "
-    yield f"  says why; ganger retry {task.id} queues these again."
+    yield (
+        f"Next: ganger ls {task.id} -s failed,timed_out,expired lists what failed, and `ganger why {task.id}.INDEX` "
+        f"says why; ganger retry {task.id} queues these again."
+    )
 
 
 def end_words(task: Task) -> str:

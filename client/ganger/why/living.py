@@ -37,7 +37,8 @@ def living_lines(task: Task, attempts: Sequence[Attempt], living: Living, moment
     yield from _what_goes_on(task, attempt, moments)
     yield from _limits(task, attempt, moments)
     yield _lease(attempt, living)
-    yield f"If {worker} is lost: {_IF_LOST[living.if_lost].format(worker)}.{_ages(task, attempt, living)}"
+    when = "As" if living.worker is WorkerState.LOST else "If"
+    yield f"{when} {worker} is lost: {_IF_LOST[living.if_lost].format(worker)}.{_ages(task, attempt, living)}"
 
 
 def _what_goes_on(task: Task, attempt: Attempt, moments: Moments) -> Iterator[str]:

@@ -160,7 +160,7 @@ def plan_line(plan: PlanWord, moments: Moments) -> str:
     """What the last plan was, and what it said."""
     head = f"Plan {plan.number}, {moments.since(plan.at_ms)} ago"
     if not plan.by:
-        return f"{head}, asked nobody: {clean(plan.said) or 'nothing fitted anywhere'}."
+        return f"{head}, without asking the planner: {clean(plan.said) or 'nothing fitted anywhere'}."
     head += " by the planner" if plan.by == "planner" else f" by {clean(plan.by)}"
     if plan.stage and plan.stage != plan.by:
         head += f" ({clean(plan.stage)})"

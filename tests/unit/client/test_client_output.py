@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from ganger.cli.logs import Prefixed
-from ganger.render import TaskOutput
+from ganger.render import TaskOutput, note
 
 
 class Terminal(io.StringIO):
@@ -34,6 +34,17 @@ def test_a_terminal_gets_text_and_a_file_gets_bytes(monkeypatch: pytest.MonkeyPa
     output.end()
     assert screen.getvalue() == "café \ufffd\n\ufffd"
     assert file.getvalue() == b"caf\xc3\xa9 \xff\n\xe2\x82"
+
+
+def test_a_note_is_broken_for_a_terminal_and_stays_whole_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    for stream, expected in (
+        (Terminal(), "no master answers at\n/a/socket\n  hint\n"),
+        (io.StringIO(), None),
+    ):
+        monkeypatch.setattr(sys, "stderr", stream)
+        note("no master answers at /a/socket\n  hint")
+        assert stream.getvalue() == (expected or "no master answers at /a/socket\n  hint\n")
 
 
 @given(st.lists(st.text("a\n", max_size=5), max_size=6))

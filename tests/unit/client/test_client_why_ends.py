@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ganger_core.domain.array import Array, Indices
+from ganger_core.domain.dependency import Dependency
 from ganger_core.domain.explanation import (
     Explanation,
 )
@@ -60,6 +61,13 @@ ENDS = [
     ),
     (
         STATE.FAILED,
+        Outcome(KIND.LAUNCH_FAILED, 126, message="working folder /x: No such file or directory on worker w1"),
+        "could not be started: working folder /x",
+        "No process came to be",
+        "--workdir names a folder that w1 has",
+    ),
+    (
+        STATE.FAILED,
         Outcome(KIND.LAUNCH_FAILED, 126, message="x: permission denied on worker w1"),
         "could not be started: x: permission denied on worker w1",
         "No process came to be",
@@ -98,7 +106,7 @@ ENDS = [
         Outcome(KIND.SKIPPED, message='41 "prep" failed with exit code 3; 42 was skipped for it'),
         'never ran: 41 "prep" failed with exit code 3',
         "It never ran",
-        "ganger retry 42 --after",
+        "mend what failed first; then `ganger retry` with that",
     ),
     (
         STATE.CANCELLED,
@@ -143,6 +151,15 @@ def test_every_end_says_what_happened_what_shows_it_and_what_to_do(
     assert "2KiB of output" in text
     assert meaning in text
     assert next_ in text.partition("Next: ")[2]
+
+
+def test_what_was_skipped_is_retried_with_what_failed() -> None:
+    skipped = Outcome(KIND.SKIPPED, message='41 "prep" failed with exit code 3; 42 was skipped for it')
+    task = a_task(STATE.SKIPPED, skipped)
+    task = replace(task, spec=replace(task.spec, after=(Dependency(7), Dependency(41))))
+    assert said_of(Explanation(task, (), NOW_MS))[-1] == (
+        "Next: mend 41; `ganger retry 41 42` then runs both again, one after the other."
+    )
 
 
 def test_every_kind_of_end_is_in_the_table() -> None:

@@ -173,7 +173,7 @@ PLAN = PlanWord(7, NOW_MS - 3_000, "planner", "", "bestfit", 84.25, 5, 2, "no ro
             replace(PLAN, said=""),
             "Plan 7, 3.0s ago by the planner (bestfit) in 84.2 ms, has not come to this task yet.",
         ),
-        (replace(PLAN, by=""), "Plan 7, 3.0s ago, asked nobody: no room."),
+        (replace(PLAN, by=""), "Plan 7, 3.0s ago, without asking the planner: no room."),
     ],
 )
 def test_the_last_plan(plan: PlanWord, words: str) -> None:
@@ -235,7 +235,7 @@ def test_a_running_task_of_a_silent_worker() -> None:
         "Placed on w1 by the planner at at 934, 24s after it was submitted.",
         "Its run limit is 1m00s: it is over: its worker stops it.",
         "It has no lease: it goes on however long its worker is silent; w1 is lost: silent for 45s.",
-        "If w1 is lost: the task stays with it, until it returns or `ganger worker fence w1` gives it up.",
+        "As w1 is lost: the task stays with it, until it returns or `ganger worker fence w1` gives it up.",
     ]
 
 

@@ -22,9 +22,9 @@ FULL = GroupRefusal(Resources(8000, 8 * GIB, 1), 1, RefusalCode.BUSY, Resources(
         ([], "no worker is connected"),
         (
             [TINY, SMALL],
-            "asks for more than any worker has: needs 4 CPUs and 2 GiB; the nearest is short of 2 CPUs",
+            "asks for more than any worker has: needs 4 CPUs and 2GiB; the nearest is short of 2 CPUs",
         ),
-        ([BUSY], "waiting for capacity: 2 workers could run it, the nearest is short of 0.5 GiB"),
+        ([BUSY], "waiting for capacity: 2 workers could run it, the nearest is short of 512MiB"),
         (
             [FULL, TINY],
             "waiting for capacity: 1 worker could run it, the nearest is short of 1 CPU and 1 slot; "
@@ -32,7 +32,7 @@ FULL = GroupRefusal(Resources(8000, 8 * GIB, 1), 1, RefusalCode.BUSY, Resources(
         ),
         (
             [SMALL, FULL, BUSY, TINY],
-            "waiting for capacity: 3 workers could run it, the nearest is short of 0.5 GiB; 4 others are too small",
+            "waiting for capacity: 3 workers could run it, the nearest is short of 512MiB; 4 others are too small",
         ),
     ],
 )
@@ -42,7 +42,7 @@ def test_every_group_counts_and_the_nearest_is_named(groups: list[GroupRefusal],
 
 def test_amounts_in_words() -> None:
     assert amounts(Resources(500, 0, 0)) == "0.5 CPUs"
-    assert amounts(Resources(1000, 3 * GIB // 2, 2)) == "1 CPU and 1.5 GiB and 2 slots"
+    assert amounts(Resources(1000, 3 * GIB // 2, 2)) == "1 CPU and 1.5GiB and 2 slots"
     assert amounts(Resources()) == "nothing"
 
 

@@ -48,7 +48,7 @@ def test_no_worker(master: OneThreadMaster) -> None:
         "Needs 2 CPUs.",
         "  - no worker is connected",
         "Nothing comes before it: it is the first, and nothing else waits.",
-        "Plan 1, 0.0s ago, asked nobody: no worker is connected.",
+        "Plan 1, 0.0s ago, without asking the planner: no worker is connected.",
         "Start: unknown (not before a worker is there).",
         "Would start now with: ganger worker start (with 2 CPUs or more)",
     ]
@@ -60,7 +60,7 @@ def test_too_large(master: OneThreadMaster) -> None:
     master.run_cycle()
     assert causes(master, 1) == [CODE.INFEASIBLE]
     said = lines(master, 1)
-    assert said[2] == "  - asks for more than any worker has: the nearest, w1, is short of 62 CPUs and 1 GiB"
+    assert said[2] == "  - asks for more than any worker has: the nearest, w1, is short of 62 CPUs and 1GiB"
     assert said[3].split("  ")[1:] == [
         "w1, w2",
         "2 CPU 8GiB, free 2 CPU 8GiB",
@@ -89,8 +89,8 @@ def test_busy_with_holders(master: OneThreadMaster) -> None:
         '      2 "train" holds 2 CPUs since 22:13:20, over by 22:23:50: run limit',
         "  w2  2 CPU 8GiB, free 0 CPU 8GiB  too small: 1 CPU short even when idle",
         "Before it: 7 (priority 70); it is number 2 of 3 that wait.",
-        "Plan 2, 0.0s ago, asked nobody: waiting for capacity: 1 worker could run it, the nearest is short of",
-        "  3 CPUs; 1 other is too small.",
+        "Plan 2, 0.0s ago, without asking the planner: waiting for capacity: 1 worker could run it, the",
+        "  nearest is short of 3 CPUs; 1 other is too small.",
         "Start: unknown (others come first).",
         "Would start now with: ganger worker start (with 4 CPUs and 2 slots or more)",
     ]

@@ -73,13 +73,13 @@ def test_reasons_are_in_plain_words() -> None:
     )
     text = render.as_table(snapshot, plan(snapshot, PlanOptions()))
     assert text.startswith(
-        "No task gets a worker.\n\nnot placed: 3 tasks 1-3, priority 50, asking for 2 CPUs and 1 GiB\n"
+        "No task gets a worker.\n\nnot placed: 3 tasks 1-3, priority 50, asking for 2 CPUs and 1GiB\n"
     )
     assert (
-        "  - 1 worker with 1 CPU, 512 MiB and 1 slot: too small even when idle, short of 1 CPU and 512 MiB\n"
+        "  - 1 worker with 1 CPU, 512MiB and 1 slot: too small even when idle, short of 1 CPU and 512MiB\n"
         in text
     )
-    assert "  - 2 workers with 4 CPUs, 8 GiB and 1 slot: busy, the nearest is short of 1.5 CPUs\n" in text
+    assert "  - 2 workers with 4 CPUs, 8GiB and 1 slot: busy, the nearest is short of 1.5 CPUs\n" in text
     assert "value 0 of at most 0, gap 0.00 %: no plan is worth more (best-fit, 3 work units, seed 0)" in text
 
 
