@@ -139,7 +139,7 @@ Backoff = Annotated[
 Deadline = Annotated[
     str,
     typer.Option(
-        help="Give it up if it cannot be over by then: 18:00, a date, 8h from now.",
+        help="Not started if it cannot be over by then: 18:00, a date, 8h from now.",
         metavar="TIME",
         show_default=False,
     ),

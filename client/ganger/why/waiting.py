@@ -23,6 +23,7 @@ from ganger_core.domain.explanation import (
 from ganger_core.domain.task import Task
 
 _WIDEST_NAMES = 28
+_WIDEST_NEAREST = 12
 
 
 def waiting_lines(task: Task, waiting: Waiting, moments: Moments, *, began: bool = False) -> Iterator[str]:
@@ -78,13 +79,14 @@ def _names(group: WorkerGroup) -> str:
 
 
 def _has(group: WorkerGroup) -> str:
-    """What the nearest of them has in all, and how much of that is free."""
+    """What the nearest of them has in all, and how much of that is free; its name, where there are others."""
     has, free = group.capacity, group.free
     memory = f" {size(has.memory_bytes)}" if has.memory_bytes else ""
     left = f"{cpus(max(0, free.cpu_milli))} CPU"
     if has.memory_bytes:
         left += f" {size(max(0, free.memory_bytes)) if free.memory_bytes > 0 else '0B'}"
-    return f"{cpus(has.cpu_milli)} CPU{memory}, free {left}"
+    where = f" on {cut(clean(group.nearest), _WIDEST_NEAREST)}" if group.workers > 1 else ""
+    return f"{cpus(has.cpu_milli)} CPU{memory}, free {left}{where}"
 
 
 def verdict_words(group: WorkerGroup, moments: Moments) -> str:
