@@ -149,13 +149,16 @@ array = executor.map_array(add, [1, 2, 3, 4], [10, 20, 30, 40])
 failing = executor.submit(fail, "way")
 results = [job.result() for job in (single, *array)]
 failure = failing.exception()
+jobs = (single, *array, failing)
 failing.get_info(mode="force")
+while any(job.state == "RUNNING" for job in jobs):  # a result is there before its process has ended
+    failing.get_info(mode="force")
 json.dump({
     "cluster": executor.cluster,
-    "ids": [job.job_id for job in (single, *array, failing)],
+    "ids": [job.job_id for job in jobs],
     "results": results,
     "failure": [type(failure).__name__, str(failure)],
-    "states": [single.state, *(job.state for job in array), failing.state],
+    "states": [job.state for job in jobs],
 }, sys.stdout)
 """
 

@@ -114,7 +114,7 @@ def test_what_is_larger_than_any_worker_never_starts(scene: Scene) -> None:
     (outlook,) = scene.of(a_spec(cpus=64, memory=GIB))
     assert outlook.prospect is Prospect.NEVER
     assert outlook.reason == (
-        "asks for more than any worker has: needs 64 CPUs and 1 GiB; the nearest is short of 60 CPUs"
+        "asks for more than any worker has: needs 64 CPUs and 1GiB; the nearest is short of 60 CPUs"
     )
 
 
