@@ -20,7 +20,7 @@ from ganger_core.domain.states import (
     advance,
 )
 from ganger_core.domain.task import Attempt, AttemptRef, Event, Outcome, StartOrder, Task, TaskSpec
-from ganger_core.domain.waits import Waits
+from ganger_core.domain.waits import NO_WAITS, Waits
 from ganger_master.changes import Change
 from ganger_master.state import State
 
@@ -61,6 +61,8 @@ def move(
 
 def first_waits(spec: TaskSpec, owner: str) -> Waits:
     """What a new task waits for beside capacity."""
+    if not spec.hold and not spec.not_before_ms:
+        return NO_WAITS  # the same one for most
     return Waits(owner if spec.hold else "", spec.not_before_ms)
 
 

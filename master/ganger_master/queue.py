@@ -20,6 +20,7 @@ from ganger_core.domain.clock import Instant
 from ganger_core.domain.dependency import DependencyKind
 from ganger_core.domain.plan import ShapeDemand
 from ganger_core.domain.task import Task
+from ganger_core.domain.waits import NO_WAITS
 from ganger_master.ageing import NO_AGEING, Ageing, Rank
 from ganger_master.buckets import Bucket, BucketKey
 from ganger_master.lateness import Late
@@ -183,7 +184,10 @@ class TaskQueue(QueueLooks):
         if task.array_id or task.id in self._bucket_of:
             self._take_out_locked(task.id)
         self._bucket_of[task.id] = key
-        if self._aside.put(task.id, task.waits, now, paused_until_s):
+        may_wait = (
+            task.waits is not NO_WAITS or paused_until_s is not None
+        )  # nearly none of those that are new
+        if may_wait and self._aside.put(task.id, task.waits, now, paused_until_s):
             self._aside_since[task.id] = task.submitted_ms
         else:
             self._buckets.setdefault(key, Bucket()).add(task.id, task.submitted_ms)

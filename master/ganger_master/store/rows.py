@@ -80,7 +80,7 @@ def task_to_changed(task: Task) -> Row:
         _outcome_to_json(task.outcome),
         task.crashes,
         None if task.array is None else _array_to_json(task.array),
-        None if task.waits == NO_WAITS else _waits_to_json(task.waits),
+        None if task.waits is NO_WAITS or task.waits == NO_WAITS else _waits_to_json(task.waits),
         task.failures,
         task.faults,
     )
@@ -218,7 +218,7 @@ def spec_to_json(spec: TaskSpec) -> str:
         "priority": spec.priority,
     }
     # Left out where nothing was said, so that the digests of requests from before they were known stay the same.
-    if spec.limits != NO_LIMITS:
+    if spec.limits is not NO_LIMITS and spec.limits != NO_LIMITS:
         limits = spec.limits
         warning = (limits.warn_s, limits.warn_signal) if limits.warn_s else ()
         fields["limits"] = (limits.run_s, limits.queue_s, limits.grace_s, limits.lost_after_s, *warning)
@@ -230,7 +230,7 @@ def spec_to_json(spec: TaskSpec) -> str:
         fields["not_before_ms"] = spec.not_before_ms
     if spec.hold:
         fields["hold"] = True
-    if spec.retry != NO_RETRY:
+    if spec.retry is not NO_RETRY and spec.retry != NO_RETRY:
         retry = spec.retry
         fields["retry"] = (retry.limit, retry.on, retry.never_on, retry.on_timeout, retry.backoff_s)
     if spec.deadline_ms:
